@@ -1,0 +1,151 @@
+# Everything is made inside this folder: the commands need Python 3.11+, pip and make, and never an
+# activated environment. `make help` lists them.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+PYTHON ?=
+PIP_ARGS ?=
+CORES ?= all
+ARGS ?=
+N ?= 100
+RESULT ?= results/conv_seq_classifier
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+# As modules: the scripts in .venv/bin name the folder that they were installed in, which may move.
+PIP := $(RUN) -m pip --disable-pip-version-check
+SNAKEMAKE := $(RUN) -m snakemake
+PYTEST := $(RUN) -m pytest
+# One process per core: most of the tests' time is real Snakemake runs. A file stays in one process,
+# so that its tests share what the file prepares.
+WORKERS ?= -n logical --maxprocesses 8 --dist loadfile
+# Tests that other targets run.
+APART := --ignore=tests/promises --ignore=tests/cluster --ignore=tests/browser \
+  --ignore=tests/fuzz -m "not soak and not cluster and not browser"
+
+# -- commands --------------------------------------------------------------------------------------
+
+demo: $(VENV)/.run ## train, pick, test and predict on real DNA (CORES=all)
+	@$(SNAKEMAKE) --cores $(CORES) $(ARGS)
+
+test: $(VENV)/.dev ## all tests but the ones below, with coverage (ARGS='-k plan')
+	$(PYTEST) $(WORKERS) --cov --cov-report=term $(APART) $(ARGS)
+
+lint: $(VENV)/.dev ## ruff, mypy, snakefmt, snakemake --lint
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) -m snakefmt --check workflow
+	$(SNAKEMAKE) --lint
+
+format: $(VENV)/.dev ## let ruff and snakefmt rewrite the files
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+	$(RUN) -m snakefmt workflow
+
+test-promises: $(VENV)/.dev ## same bytes, kills at random moments, what an edit re-runs
+	@$(call tests_of,tests/promises,-m "not soak")
+
+soak: $(VENV)/.dev ## the kill test again and again (N=100)
+	@export DLUTIL_SOAK=$(N); $(call tests_of,tests/promises,-m soak)
+
+test-cluster: $(VENV)/.dev ## the whole workflow on a real Slurm of two nodes (as root)
+	@$(call tests_of,tests/cluster,)
+
+test-browser: $(VENV)/.dev ## the report in a real headless browser
+	@$(call tests_of,tests/browser,)
+
+fuzz: $(VENV)/.dev ## random inputs and damaged files, much longer than in `test`
+	@$(call tests_of,tests/fuzz,--hypothesis-profile fuzz)
+
+bench: $(VENV)/.bench ## measure against other tools (BENCH=preprocess for one)
+	@found=0; for script in benchmarks/$(or $(BENCH),[a-z]*).py; do \
+	  if [ -f "$$script" ]; then found=1; echo "== $$script"; $(RUN) "$$script" $(ARGS) || exit 1; fi; \
+	done; [ $$found = 1 ] || echo "nothing to measure: there is no benchmarks/$(or $(BENCH),*).py"
+
+watch: $(VENV)/.run ## follow a running search (RESULT=results/conv_seq_classifier)
+	@$(RUN) -c 'import sys; from dlutil_core.cli import main; sys.exit(main())' watch "$(RESULT)"
+
+install: $(VENV)/.run ## only make .venv
+
+constraints: $(VENV)/.dev ## renew constraints.txt with today's versions
+	@rm -rf build/newest && echo "resolving today's versions (some minutes) ..." && \
+	$(RUN) -m venv build/newest && \
+	build/newest/bin/python -m pip install -qq $(PIP_ARGS) -e '.[$(EVERY_EXTRA)]' && \
+	{ grep '^#' constraints.txt; build/newest/bin/python -m pip freeze --exclude-editable \
+	  | sed 's/+[a-z0-9.]*$$//'; } > build/constraints.txt && \
+	mv build/constraints.txt constraints.txt && rm -rf build/newest && git diff --stat constraints.txt
+
+clean: ## remove caches and build files
+	rm -rf build dist *.egg-info .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean ## also remove .venv and all results in results/
+	rm -rf $(VENV) results .snakemake
+
+help: ## show this list
+	@echo "make demo   the first command;   make test   the second. All of them:"; echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do \
+	  printf '%-15s %s\n' "$$name" "$$text"; done
+	@echo; echo "PYTHON=python3.12 chooses an interpreter, PIP_ARGS='...' is passed to pip install."
+
+.PHONY: demo test lint format test-promises soak test-cluster test-browser fuzz bench watch \
+  install constraints clean distclean help FORCE
+
+# -- how .venv comes about -------------------------------------------------------------------------
+
+# One stamp for each set of packages; it is older than what it depends on when something changed.
+TESTED_EXTRAS := cluster,dev,onnx,tensorboard
+EVERY_EXTRA := bench,$(TESTED_EXTRAS)
+$(VENV)/.run: pyproject.toml constraints.txt
+	@$(call install,)
+$(VENV)/.dev: pyproject.toml constraints.txt
+	@$(call install,[$(TESTED_EXTRAS)])
+$(VENV)/.bench: pyproject.toml constraints.txt
+	@$(call install,[bench])
+
+# An environment that was made elsewhere (this folder was moved or copied) or whose interpreter is
+# gone is brought up to date.
+ifneq ($(wildcard $(VENV)),)
+ifneq ($(shell cat $(VENV)/.place 2>/dev/null && $(RUN) -c '' 2>/dev/null && pwd -P),$(CURDIR) $(CURDIR))
+$(VENV)/.run $(VENV)/.dev $(VENV)/.bench: FORCE
+endif
+endif
+FORCE:
+
+# 1: the extras, in brackets, or nothing. The build tool comes first, in its pinned version, so that
+# pip does not fetch today's into a build environment.
+define install
+$(make_venv) && start=$$(date +%s) && \
+echo "installing dlutil$(1) and what it needs into $(VENV) (about 2 minutes the first time) ..." && \
+$(PIP) install -qq $(PIP_ARGS) -c constraints.txt hatchling && \
+$(PIP) install -qq $(PIP_ARGS) -c constraints.txt --no-build-isolation -e '.$(1)' && \
+pwd -P > $(VENV)/.place && touch $@ $(VENV)/.run && \
+echo "installed in $$(( $$(date +%s) - start )) s"
+endef
+
+# Debian's Python without the package python3-venv can make an environment, but put no pip in it.
+define make_venv
+if ! $(RUN) -m pip --version >/dev/null 2>&1; then \
+  rm -rf $(VENV); $(find_python); echo "making $(VENV) with $$("$$python" --version)"; \
+  "$$python" -m venv $(VENV) >/dev/null 2>&1 || { \
+    "$$python" -m venv --clear --without-pip $(VENV) && \
+    "$$python" -m pip --python $(VENV)/bin/python install -qq pip; } || { \
+    rm -rf $(VENV); echo "error: $$python can make no virtual environment: install Debian's" \
+      "packages python3-venv and python3-pip, or choose another with make PYTHON=..." >&2; exit 1; }; \
+fi
+endef
+
+define find_python
+python=; for candidate in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python); do \
+  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+    python="$$candidate"; break; fi; \
+done; \
+if [ -z "$$python" ]; then \
+  echo "error: $(if $(PYTHON),$(PYTHON) is not a Python of version 3.11 or newer,there is no Python of\
+ version 3.11 or newer on the PATH); name one with make PYTHON=/path/to/python3.11" >&2; exit 1; fi
+endef
+
+# 1: a folder of tests that may be absent, 2: more options.
+tests_of = if [ -d $(1) ]; then $(PYTEST) $(1) $(2) $(ARGS); else echo "there is no $(1) yet"; fi
