@@ -1,0 +1,200 @@
+"""Raw files to HDF5: reads the sources of a section block by block and writes all its sets.
+
+All files appear together at the end, or none does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlutil_core.errors import UserError
+from dlutil_core.files import atomic_path, write_json
+from dlutil_core.preprocess import plan as planning
+from dlutil_core.preprocess.alphabet import load
+from dlutil_core.preprocess.command import run_command
+from dlutil_core.preprocess.duplicates import report_duplicates
+from dlutil_core.preprocess.encoding import Encoder
+from dlutil_core.preprocess.output import SetOutput
+from dlutil_core.preprocess.plan import SHUFFLE, Plan, Source, Split
+from dlutil_core.preprocess.progress import Progress
+from dlutil_core.preprocess.reading import check_readable
+from dlutil_core.preprocess.records import Block
+from dlutil_core.preprocess.sources import SourceReader
+from dlutil_core.preprocess.splitting import ChromosomeSplit, FractionSplit, Strata
+from dlutil_core.preprocess.store import common_dtype, disk_full_is_a_sentence
+from dlutil_core.preprocess.widths import Widths
+from dlutil_core.script import log
+
+
+def preprocess(section: Mapping[str, Any], data: Path, seed: int) -> None:
+    """Write the HDF5 and statistics files of a `preprocess` section.
+
+    Parameters
+    ----------
+    section
+        As the schema describes it.
+    data
+        Folder of the files.
+    seed
+        The run's seed, for splits and shuffles.
+
+    Raises
+    ------
+    UserError
+        A wrong input, named with its file and record; no file is written then.
+    """
+    plan = planning.parse(section)
+    for path in planning.input_files(section):
+        check_readable(path)
+    if plan.command is not None:
+        run_command(plan.command, data, seed)
+        return
+    data.mkdir(parents=True, exist_ok=True)
+    with SourceReader(plan.options, seed) as reader:
+        _Run(plan, reader, data, seed).run()
+
+
+class _Run:
+    """One run over the sources of a plan."""
+
+    def __init__(self, plan: Plan, reader: SourceReader, data: Path, seed: int) -> None:
+        self.plan = plan
+        self.reader = reader
+        self.data = data
+        self.seed = seed
+        options = plan.options
+        alphabet = load(options.alphabet, options.ambiguous)
+        widths = Widths(options.length, options.align, options.width or self._scanned_width())
+        self.encoder = Encoder(alphabet, widths, options.ambiguous)
+        self.outputs: dict[str, SetOutput] = {}
+        self.progress = Progress("preprocessing")
+
+    def run(self) -> None:
+        names = self.plan.names()
+        with ExitStack() as stack, disk_full_is_a_sentence(self.data):
+            stats = [stack.enter_context(atomic_path(self._stats_path(n))) for n in names]
+            paths = [stack.enter_context(atomic_path(self.data / f"{n}.h5")) for n in names]
+            for name, path in zip(names, paths, strict=True):
+                output = SetOutput(path, self.encoder.alphabet, self.plan.options.compression)
+                self.outputs[name] = output
+                stack.callback(output.abort)
+            self._read_all()
+            self._finish()
+            found = report_duplicates(self.outputs, dict(zip(names, paths, strict=True)))
+            for name, path in zip(names, stats, strict=True):
+                summary = {"file": f"{name}.h5"} | self.outputs[name].summary() | found[name]
+                write_json(path, summary)
+        for name, output in self.outputs.items():
+            log.info(f"{self.data / name}.h5: {output.records} records")
+
+    def _stats_path(self, name: str) -> Path:
+        return self.data / planning.statistics_name(f"{name}.h5")
+
+    def _read_all(self) -> None:
+        try:
+            if self.plan.whole is not None and self.plan.split is not None:
+                self._read_split(self.plan.whole, self.plan.split)
+            for name, source in self.plan.sets.items():
+                for block in self.reader.read(source):
+                    self._add(name, block)
+        finally:
+            self.progress.clear()
+        self.progress.finish()
+
+    def _read_split(self, whole: Source, split: Split) -> None:
+        splitter = (
+            ChromosomeSplit(split)
+            if split.by == "chromosome"
+            else FractionSplit(split, *self._strata(whole), self.seed)
+        )
+        for block in self.reader.read(whole):
+            assigned = splitter.assign(block)
+            for number, name in enumerate(splitter.sets):
+                chosen = np.flatnonzero(assigned == number)
+                if len(chosen):
+                    self._add(name, block if len(chosen) == len(block) else block.take(chosen))
+        for name in splitter.sets:
+            if not self.outputs[name].records:
+                raise UserError(_empty_set(name, split, splitter))
+        if isinstance(splitter, ChromosomeSplit) and splitter.absent():
+            absent = ", ".join(splitter.absent())
+            log.warning(f"warning: preprocess.split: no record is on {absent}")
+
+    def _strata(self, whole: Source) -> tuple[np.ndarray, int]:
+        """Strata of the records, and how many records stay together."""
+        strata = Strata()
+        if whole.negatives == SHUFFLE:
+            for block in self.reader.sequences(whole.positives):
+                strata.add(None, len(block))
+            return strata.strata(), 1 + self.plan.options.negatives_per_positive
+        for block in self.reader.read(whole):
+            strata.add(block.labels, len(block))
+        return strata.strata(), 1
+
+    def _add(self, name: str, block: Block) -> None:
+        rule = self.plan.options.reverse_complement
+        output = self.outputs[name]
+        if block.features is None:
+            output.sequence_counts.add_lengths(block.sequences)
+        fitted = self.encoder.fit(block, rule == "all" or rule == name)
+        output.add(fitted, self.encoder.encode(fitted))
+        self.progress.add(len(fitted))
+
+    def _finish(self) -> None:
+        labelled = {n: o.labels for n, o in self.outputs.items() if o.labels is not None}
+        dtype = np.dtype(np.uint8)
+        columns: tuple[str, int] | None = None
+        for name, labels in labelled.items():
+            dtype = common_dtype(dtype, labels.dtype)
+            columns = columns or (name, labels.columns)
+            if labels.columns != columns[1]:
+                raise UserError(
+                    f"preprocess.{name}: has {labels.columns} columns of labels, but {columns[0]}"
+                    f" has {columns[1]}; make them equal"
+                )
+        for name, output in self.outputs.items():
+            if name in planning.LABELLED_SETS and output.labels is None:
+                log.warning(
+                    f"warning: preprocess.{name}: has no labels; give targets, or negatives beside"
+                    " positives, unless your loader makes them"
+                )
+            output.finish(dtype)
+
+    def _scanned_width(self) -> int | None:
+        """The longest (pad) or shortest (crop) sequence of all sets; None where it need not be."""
+        choose = {"pad": max, "crop": min}.get(self.plan.options.length)
+        if choose is None:
+            return None
+        widths = [
+            choose(map(len, sequences))
+            for _, source in self.plan.sources()
+            for sequences in self._all_sequences(source)
+        ]
+        return choose(widths) if widths else None
+
+    def _all_sequences(self, source: Source) -> Iterator[list[bytes]]:
+        for path in (source.sequences, source.positives, source.negatives, source.paired):
+            if path is None or path == SHUFFLE:
+                continue
+            for block in self.reader.sequences(path):
+                yield block.sequences
+                if block.paired is not None:
+                    yield block.paired
+
+
+def _empty_set(name: str, split: Split, splitter: ChromosomeSplit | FractionSplit) -> str:
+    if isinstance(splitter, ChromosomeSplit):
+        wanted = "the others" if name == "train" else ", ".join(getattr(split, name))
+        return (
+            f"preprocess.split: the set {name} is empty, no record is on {wanted}; the records are"
+            f" on {splitter.known()}"
+        )
+    return (
+        f"preprocess.split: the set {name} is empty; there are too few records for a share of"
+        f" {getattr(split, name, 'what is left')}"
+    )

@@ -1,0 +1,28 @@
+"""Raw files to HDF5: the `preprocess` section of the config, into a data folder."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+# The repository, instead of the folder of scripts: whose names would hide the standard library's.
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from dlutil_core import script  # noqa: E402
+from dlutil_core.preprocess.pipeline import preprocess  # noqa: E402
+
+
+def main(arguments: argparse.Namespace) -> None:
+    preprocess(arguments.section, arguments.data, arguments.seed)
+
+
+if __name__ == "__main__":
+    parser = script.parser(__doc__ or "")
+    parser.add_argument(
+        "--section", type=json.loads, required=True, help="the preprocess section as JSON"
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder of the HDF5 files")
+    parser.add_argument("--seed", type=int, default=1, help="the run's seed")
+    script.run(main, parser.parse_args())
