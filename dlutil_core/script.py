@@ -14,7 +14,9 @@ from pathlib import Path
 from dlutil_core.errors import UserError
 from dlutil_core.files import DISK_ERRORS, disk_error
 
-log = logging.getLogger("dlutil")
+LOGGER = "dlutil"
+
+log = logging.getLogger(LOGGER)
 
 ERROR_PREFIX = "error: "
 
@@ -54,11 +56,12 @@ def run(function: Callable[[argparse.Namespace], None], arguments: argparse.Name
 
 
 def start_logging(path: Path | None) -> None:
-    """Messages go to standard error, plain, and with the time to the log file, if there is one."""
-    log.setLevel(logging.INFO)
+    """Messages go to standard error, plain, and all of them with the time to the log file."""
+    log.setLevel(logging.DEBUG)
     log.propagate = False
     log.handlers.clear()
     terminal = logging.StreamHandler(sys.stderr)
+    terminal.setLevel(logging.INFO)
     terminal.setFormatter(logging.Formatter("%(message)s"))
     log.addHandler(terminal)
     if path is not None:

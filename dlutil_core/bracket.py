@@ -1,0 +1,157 @@
+"""Runs one bracket: its rungs one after the other, the best trials promoted.
+
+Li et al. 2018, JMLR 18(185), algorithm 1, the inner loop (successive halving).
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from dlutil_core import leaderboard
+from dlutil_core.errors import UserError
+from dlutil_core.outcome import Outcome, outcome, promoted, ranked
+from dlutil_core.script import LOGGER
+from dlutil_core.session import Session
+from dlutil_core.trial_store import Row
+from dlutil_core.workers import Task, WorkerPool
+
+log = logging.getLogger(LOGGER)
+
+
+class BracketRun:
+    """One bracket of a plan, from its document `search/plan.json`.
+
+    Parameters
+    ----------
+    session
+        The run.
+    plan
+        The content of `plan.json`.
+    bracket
+        Which bracket, `s`.
+    workers
+        How many trials are trained side by side.
+    """
+
+    def __init__(self, session: Session, plan: dict[str, Any], bracket: int, workers: int) -> None:
+        self.session = session
+        self.number = bracket
+        found = next((b for b in plan["brackets"] if b["bracket"] == bracket), None)
+        if found is None:
+            raise UserError(f"plan.json has no bracket {bracket}; remove it and run again")
+        self.rungs = found["rungs"]
+        self.trials = {j: plan["trials"][j] for j in found["trials"]}
+        self.pool = WorkerPool(session, workers, self._progress)
+        self.budget = 0
+
+    def run(self) -> tuple[list[leaderboard.Row], dict[int, Outcome]]:
+        """All rungs. Returns the leaderboard's rows and each trial's last outcome."""
+        rows: list[leaderboard.Row] = []
+        last: dict[int, Outcome] = {}
+        running = list(self.trials)
+        with self.pool:
+            for i, rung in enumerate(self.rungs):
+                order = self.run_rung(running, rung["epochs"])
+                last |= {found.trial: found for found in order}
+                slots = self.rungs[i + 1]["trials"] if i + 1 < len(self.rungs) else 0
+                configs = {j: t["config"] for j, t in self.trials.items()}
+                rows += leaderboard.rung_rows(self.number, i, rung["epochs"], order, slots, configs)
+                self._report(i, rung["epochs"], order)
+                running = promoted(order, slots)
+        return rows, last
+
+    def run_rung(self, trials: list[int], epochs: int) -> list[Outcome]:
+        """Outcomes of these trials at `epochs`, best first; it is an error if all failed."""
+        order = ranked(self.train(trials, epochs))
+        check_some_succeeded(self.number, order)
+        return order
+
+    def train(self, trials: list[int], epochs: int) -> list[Outcome]:
+        """Train these trials to `epochs`, as far as the memo does not hold them."""
+        self.budget = epochs
+        found: dict[int, Outcome] = {}
+        tasks = []
+        for j in sorted(trials):
+            held = self.memo(j, epochs)
+            if held is None:
+                tasks.append(Task(self.trials[j], epochs))
+            else:
+                found[j] = held
+        if tasks:
+            found |= self.pool.train(tasks)
+        return list(found.values())
+
+    def memo(self, trial: int, epochs: int) -> Outcome | None:
+        """What the trial's folder holds already."""
+        record = self.session.store(self.trials[trial]).record()
+        return outcome(trial, record, epochs, self.session.spec.options.early_stop)
+
+    def _progress(self, trial: int, row: Row) -> None:
+        shown = " ".join(f"{k}={v:.6g}" for k, v in row.items() if k != "epoch")
+        log.debug("trial %d epoch %d/%d %s", trial, row["epoch"], self.budget, shown)
+
+    def _report(self, rung: int, epochs: int, order: list[Outcome]) -> None:
+        failed = sum(found.failed for found in order)
+        log.info(
+            "bracket %d rung %d: %d trial%s to %d epoch%s, best score %.6g (trial %d)%s",
+            self.number,
+            rung,
+            len(order),
+            "" if len(order) == 1 else "s",
+            epochs,
+            "" if epochs == 1 else "s",
+            order[0].score,
+            order[0].trial,
+            f", {failed} failed" if failed else "",
+        )
+
+
+def check_some_succeeded(bracket: int, order: list[Outcome]) -> None:
+    """A bracket whose every trial fails is an error that shows the first one's traceback."""
+    if any(not found.failed for found in order):
+        return
+    first = min(order, key=lambda found: found.trial)
+    if first.traceback:
+        log.error("%s", first.traceback)
+    raise UserError(
+        f"bracket {bracket}: every trial failed; the first was trial {first.trial}, which "
+        f"{first.status.replace('-', ' ')}: {first.message}"
+    )
+
+
+def run_bracket(
+    session: Session, plan: dict[str, Any], bracket: int, workers: int, folder: Path
+) -> None:
+    """Run a bracket and write `leaderboard.csv`, `history.csv` and `best.pt` into `folder`."""
+    run = BracketRun(session, plan, bracket, workers)
+    rows, last = run.run()
+    write_bracket(session, run.trials, rows, last, folder)
+
+
+def write_bracket(
+    session: Session,
+    trials: dict[int, dict[str, Any]],
+    rows: list[leaderboard.Row],
+    last: dict[int, Outcome],
+    folder: Path,
+) -> None:
+    """Write what follows a bracket needs, so that it needs no `trials/`."""
+    from dlutil_core.checkpoint import write_checkpoint
+    from dlutil_core.trial import Trainer
+
+    best = ranked(list(last.values()))[0]
+    assert best.best_epoch is not None
+    trial = trials[best.trial]
+    state = Trainer(session).best_state(trial, best.best_epoch)
+    content = {
+        **state,
+        "trial": best.trial,
+        "epoch": best.best_epoch,
+        "score": best.score,
+        "config": trial["config"],
+    }
+    write_checkpoint(folder / "best.pt", content)
+    leaderboard.write_histories(folder / "history.csv", list(last.values()))
+    leaderboard.write_rungs(folder / "leaderboard.csv", rows)

@@ -1,0 +1,46 @@
+"""Tests the best model on held-out data."""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlutil_core import files
+from dlutil_core.audit import watched_files
+from dlutil_core.outputs import numpy_tree
+from dlutil_core.script import LOGGER
+from dlutil_core.seeding import loader_seed, seed_everything
+from dlutil_core.session import Session
+from dlutil_core.trained import restore_model
+from dlutil_core.trees import tree_leaves
+
+log = logging.getLogger(LOGGER)
+
+
+def evaluate_best(session: Session, model_file: Path, out: Path) -> dict[str, float | None]:
+    """Write `metrics.json` and `outputs.npz` (labels and predictions, in record order).
+
+    Returns
+    -------
+    The metrics: those of `eval_metrics`, and `loss`; `None` where one is not defined.
+    """
+    model = restore_model(session, model_file)
+    spec = session.spec
+    seed_everything(loader_seed(spec.seed))
+    with watched_files("get_test_generator", spec.data_dir):
+        loader = session.definition.test_loader(spec.data_dir)
+    y_true, y_pred, y_pred_loss = model.outputs(loader)
+    found = model.metrics_of(y_true, y_pred, y_pred_loss)
+    metrics = {name: value if math.isfinite(value) else None for name, value in found.items()}
+    arrays: dict[str, Any] = {}
+    for prefix, tree in (("y_true", numpy_tree(y_true)), ("y_pred", numpy_tree(y_pred))):
+        arrays |= {f"{prefix}.{n}".rstrip("."): leaf for n, leaf in tree_leaves(tree)}
+    with files.atomic_path(out / "outputs.npz") as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    files.write_json(out / "metrics.json", metrics)
+    log.info("test: %s", ", ".join(f"{n} {files.format_field(v)}" for n, v in metrics.items()))
+    return metrics

@@ -1,0 +1,236 @@
+"""Rows of several HDF5 files as one table: held in memory where they fit, streamed otherwise."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from queue import Queue
+from typing import Any
+
+import numpy as np
+
+from dlutil_core.errors import UserError
+
+DEFAULT_MEMORY = 4 * 2**30
+"""Bytes that a generator may hold in memory unless it is told otherwise."""
+
+
+def natural_key(path: str) -> list[tuple[int, int, str]]:
+    """A sorting key that compares numbers within names as numbers: batch2 before batch10."""
+    parts = re.split(r"(\d+)", path)
+    return [(1, int(p), "") if p.isdigit() else (0, 0, p) for p in parts]
+
+
+def matching_files(path: str) -> list[str]:
+    """Files that a path or glob names, in natural order; none is a `UserError`."""
+    if os.path.isfile(path):
+        return [path]
+    found = sorted((f for f in glob.glob(path) if os.path.isfile(f)), key=natural_key)
+    if not found:
+        raise UserError(f"{path}: no file matches; check the folder and the spelling")
+    return found
+
+
+class Hdf5Source:
+    """The rows of 'data' and 'label' of all matching files, one file after the other.
+
+    Parameters
+    ----------
+    path
+        A file or a glob.
+    labels
+        Whether to read 'label'; `None`: where all files have it.
+    memory
+        Bytes that may be held; larger sets are streamed.
+    """
+
+    def __init__(self, path: str, labels: bool | None, memory: int) -> None:
+        self.files = matching_files(path)
+        self.memory = memory
+        self._handles: dict[str, Any] = {}
+        self._process = os.getpid()
+        self._arrays: tuple[Any, Any] | None = None
+        shapes = [self._inspect(f) for f in self.files]
+        self.has_labels = self._decide_labels(labels, [s["label"] for s in shapes])
+        self.starts = np.cumsum([0] + [s["rows"] for s in shapes])
+        self.rows = int(self.starts[-1])
+        self._check_alike("data", [s["data"] for s in shapes])
+        if self.has_labels:
+            self._check_alike("label", [s["label"] for s in shapes])
+        self.row_bytes = shapes[0]["row_bytes"]
+        self.streamed = self.rows * self.row_bytes > memory
+        self.close()
+
+    def _inspect(self, file: str) -> dict[str, Any]:
+        handle = self._open(file)
+        if "data" not in handle:
+            raise UserError(f"{file}: has no dataset 'data', only {_names(handle)}; write it there")
+        data = handle["data"]
+        label = handle["label"] if "label" in handle else None
+        if label is not None and len(label) != len(data):
+            raise UserError(
+                f"{file}: 'data' has {len(data)} samples but 'label' has {len(label)}; write the "
+                "file again"
+            )
+        return {
+            "rows": len(data),
+            "data": data.shape[1:],
+            "label": None if label is None else label.shape[1:],
+            "row_bytes": _row_bytes(data) + (0 if label is None else _row_bytes(label)),
+        }
+
+    def _decide_labels(self, wanted: bool | None, shapes: list[Any]) -> bool:
+        if wanted is False:
+            return False
+        missing = [f for f, s in zip(self.files, shapes, strict=True) if s is None]
+        if not missing:
+            return True
+        if wanted or len(missing) < len(shapes):
+            raise UserError(
+                f"{missing[0]}: has no dataset 'label', which is needed except to predict; write it"
+            )
+        return False
+
+    def _check_alike(self, dataset: str, shapes: list[tuple[int, ...]]) -> None:
+        for file, shape in zip(self.files, shapes, strict=True):
+            if shape != shapes[0]:
+                raise UserError(
+                    f"{file}: a sample of '{dataset}' has shape {shape}, but in {self.files[0]} it "
+                    f"has {shapes[0]}; files read together must agree"
+                )
+
+    def _open(self, file: str) -> Any:
+        """The file's handle in this process: opened lazily, never shared over a fork."""
+        import h5py
+        import hdf5plugin  # noqa: F401  (registers the filters that files may be written with)
+
+        if self._process != os.getpid():
+            self._handles = {}
+            self._process = os.getpid()
+        if file not in self._handles:
+            try:
+                self._handles[file] = h5py.File(file, "r")
+            except OSError as error:
+                raise UserError(f"{file}: not a readable HDF5 file ({error}); write it") from None
+        return self._handles[file]
+
+    def close(self) -> None:
+        """Close this process's handles; they open again when needed."""
+        if self._process == os.getpid():
+            for handle in self._handles.values():
+                handle.close()
+        self._handles = {}
+
+    def check_buffer(self, rows: int) -> None:
+        """Refuse a shuffle buffer that, with the one read ahead, does not fit into `memory`."""
+        needed = 3 * rows * self.row_bytes
+        if needed > self.memory:
+            raise UserError(
+                f"{self.files[0]}: three shuffle buffers of {rows} rows take {needed} bytes, but "
+                f"memory is {self.memory}: lower shuffle_buffer or raise memory"
+            )
+
+    def load(self) -> tuple[Any, Any]:
+        """All rows, in the files' dtype; read once and kept."""
+        if self._arrays is None:
+            self._arrays = self._read(0, self.rows)
+            self.close()
+        return self._arrays
+
+    def in_memory(self, rows: np.ndarray) -> tuple[Any, Any]:
+        """These rows of what `load` holds."""
+        data, label = self.load()
+        return data[rows], None if label is None else label[rows]
+
+    def read_blocks(self, blocks: np.ndarray, size: int) -> tuple[Any, Any]:
+        """Rows of these blocks of `size` rows, one block after the other."""
+        bounds = [(int(b) * size, min((int(b) + 1) * size, self.rows)) for b in blocks]
+        total = sum(stop - start for start, stop in bounds)
+        data: Any = None
+        label: Any = None
+        place = 0
+        for start, stop in bounds:
+            part, part_label = self._read(start, stop)
+            if data is None:
+                data = np.empty((total, *part.shape[1:]), part.dtype)
+                if part_label is not None:
+                    label = np.empty((total, *part_label.shape[1:]), part_label.dtype)
+            data[place : place + len(part)] = part
+            if label is not None:
+                label[place : place + len(part)] = part_label
+            place += len(part)
+        return data, label
+
+    def _read(self, start: int, stop: int) -> tuple[Any, Any]:
+        """Rows `start:stop` of the joined table."""
+        parts = []
+        for file, first, end in zip(self.files, self.starts[:-1], self.starts[1:], strict=True):
+            low, high = max(start, first) - first, min(stop, end) - first
+            if low < high or (first == end and start == stop):
+                parts.append(self._read_file(file, int(low), int(high)))
+        if not parts:
+            parts = [self._read_file(self.files[0], 0, 0)]
+        if len(parts) == 1:
+            return parts[0]
+        data = np.concatenate([p[0] for p in parts])
+        label = np.concatenate([p[1] for p in parts]) if self.has_labels else None
+        return data, label
+
+    def _read_file(self, file: str, low: int, high: int) -> tuple[Any, Any]:
+        try:
+            handle = self._open(file)
+            label = handle["label"][low:high] if self.has_labels else None
+            return handle["data"][low:high], label
+        except OSError as error:
+            raise UserError(
+                f"{file}: rows {low} to {high} cannot be read ({error}); the file is damaged, "
+                "write it again"
+            ) from None
+
+
+def reading_ahead(
+    read: Callable[[np.ndarray, int], Any],
+    segments: Sequence[tuple[np.ndarray, np.ndarray]],
+    block: int,
+) -> Iterator[tuple[Any, np.ndarray]]:
+    """Yield `read(blocks, block), order` for each segment, the next one read in the background."""
+    ready: Queue[Any] = Queue(maxsize=1)
+    wanted = threading.Semaphore(1)
+    stopped = threading.Event()
+
+    def reader() -> None:
+        try:
+            for blocks, order in segments:
+                wanted.acquire()
+                if stopped.is_set():
+                    return
+                ready.put((read(blocks, block), order))
+            ready.put(None)
+        except BaseException as error:  # handed to the consumer, which raises it
+            ready.put(error)
+
+    thread = threading.Thread(target=reader, daemon=True, name="hdf5-reader")
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            wanted.release()
+            yield item
+    finally:
+        stopped.set()
+        wanted.release()
+        while not ready.empty():
+            ready.get_nowait()
+        thread.join(timeout=60)
+
+
+def _row_bytes(dataset: Any) -> int:
+    return int(np.prod(dataset.shape[1:], dtype=np.int64)) * int(dataset.dtype.itemsize)
+
+
+def _names(handle: Any) -> str:
+    return ", ".join(repr(name) for name in handle) or "nothing"

@@ -1,0 +1,258 @@
+"""A run as the workflow sees it: which files each stage reads, and what identifies each stage.
+
+Pure but for reading file names and `def.py` (which is parsed, never executed); no torch.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import shlex
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dlutil_core import fingerprint, plan
+from dlutil_core.config import validated
+from dlutil_core.errors import UserError
+from dlutil_core.files import read_json, sha256_file
+from dlutil_core.hdf5_source import natural_key
+from dlutil_core.options import TrainingOptions
+from dlutil_core.patterns import matches
+from dlutil_core.preprocess import plan as preprocess
+
+EXISTING = "existing"
+
+
+class RunConfig:
+    """A validated config with everything that is derived from it.
+
+    Parameters
+    ----------
+    config
+        The config as the user wrote it.
+    source
+        What to call it in error messages.
+    """
+
+    def __init__(self, config: Mapping[str, Any], source: str = "config") -> None:
+        self.values = validated(config, source)
+        self.definition: str = self.values["definition"]
+        self.data: str = self.values["data"].rstrip("/") or "/"
+        self.result: str = self.values["result"].rstrip("/") or "/"
+        self.search: dict[str, Any] = self.values["search"]
+        self.trains = self.search["method"] != EXISTING
+
+    def check(self) -> None:
+        """Refuse, before anything runs, what would fail later."""
+        self.check_definition()
+        if not self.values["preprocess"] and not os.path.isdir(self.data):
+            raise UserError(f"data: {self.data} is not a folder; give the folder of your data")
+        if not self.trains and not self.plan_path.is_file():
+            raise UserError(
+                f"{self.result}: holds no earlier search ({self.plan_path} is missing); search "
+                "first, with --hyper"
+            )
+        _ = self.predicted
+
+    def check_definition(self) -> None:
+        """Refuse a `def.py` that lacks what the run asks for."""
+        needed: dict[str, str] = {"Model": "every run"}
+        if self.trains:
+            needed["get_train_generator"] = "training"
+            if self.search["method"] == "hyperband":
+                needed["get_config"] = "the search"
+        if self.values["evaluate"]:
+            needed["get_test_generator"] = "evaluation (evaluate: true, --eval)"
+        if self.values["predict"]:
+            needed["get_pred_generator"] = "prediction (predict:, --predict)"
+        for name, why in needed.items():
+            fingerprint.require(self.analysis, self.definition, [name], why)
+
+    @cached_property
+    def analysis(self) -> fingerprint.Definition:
+        """What is known of `def.py` without executing it."""
+        return fingerprint.analyse(self.definition, _python_path())
+
+    @cached_property
+    def plan(self) -> plan.Plan:
+        """The plan: of the config, or of the search that the result folder holds."""
+        method, epochs, eta = (self.search[k] for k in ("method", "max_epochs", "eta"))
+        if not self.trains:
+            document = read_json(self.plan_path)
+            method, epochs, eta = (document[k] for k in ("method", "max_epochs", "eta"))
+        return plan.fixed(epochs) if method == "fixed" else plan.hyperband(epochs, eta)
+
+    @property
+    def plan_path(self) -> Path:
+        """`search/plan.json`."""
+        return Path(self.result, "search", "plan.json")
+
+    @property
+    def options(self) -> TrainingOptions:
+        """Options of training that change results."""
+        names = ("clip_norm", "early_stop", "compile", "deterministic", "precision")
+        return TrainingOptions(**{name: self.values[name] for name in names})
+
+    # Files
+
+    @cached_property
+    def planned(self) -> dict[str, list[str]]:
+        """Files under the data folder that preprocessing writes, by set."""
+        section = self.values["preprocess"]
+        return preprocess.planned_files(section) if section else {}
+
+    @cached_property
+    def available(self) -> list[str]:
+        """Files under the data folder that exist or will be written, in natural order."""
+        planned = [name for names in self.planned.values() for name in names]
+        found = dict.fromkeys([*self._present(), *planned])
+        return sorted(found, key=natural_key)
+
+    def stage_files(self, stage: str) -> list[str]:
+        """Files under the data folder that the stage `train` or `test` depends on."""
+        globs = self.values["data_files"][stage]
+        if globs:
+            return self.matching(globs, f"data_files.{stage}")
+        if self.planned:
+            sets = ("train", "valid") if stage == "train" else (stage,)
+            return [name for s in sets for name in self.planned.get(s, [])]
+        return self.available
+
+    @cached_property
+    def predicted(self) -> list[str]:
+        """Files under the data folder to predict."""
+        return self.matching(self.values["predict"], "predict")
+
+    def matching(self, patterns: Iterable[str], key: str) -> list[str]:
+        """Available files that match, natural order; a pattern without any is a `UserError`."""
+        found: dict[str, None] = {}
+        for pattern in patterns:
+            inner = self._inside(pattern, key)
+            hits = [name for name in self.available if matches(name, inner)]
+            if not hits:
+                raise UserError(
+                    f"{key}: '{pattern}' matches no file under {self.data}; check the spelling"
+                )
+            found |= dict.fromkeys(hits)
+        return sorted(found, key=natural_key)
+
+    def _inside(self, pattern: str, key: str) -> str:
+        """A pattern relative to the data folder; one that leaves it is refused."""
+        inner = os.path.normpath(pattern)
+        if os.path.isabs(inner):
+            inner = os.path.relpath(inner, os.path.abspath(self.data))
+        if inner == ".." or inner.startswith("../"):
+            raise UserError(
+                f"{key}: '{pattern}' leaves the data folder {self.data}; give a path below it"
+            )
+        return inner
+
+    def _present(self) -> list[str]:
+        """Files under the data folder but for hidden ones and the result folder."""
+        result = os.path.abspath(self.result)
+        found = []
+        for folder, below, names in os.walk(self.data, followlinks=True):
+            below[:] = sorted(
+                d
+                for d in below
+                if not d.startswith(".") and os.path.abspath(os.path.join(folder, d)) != result
+            )
+            if os.path.abspath(folder) == result:
+                names = []
+            for name in names:
+                if not name.startswith("."):
+                    found.append(os.path.relpath(os.path.join(folder, name), self.data))
+        return found
+
+    @cached_property
+    def definition_files(self) -> list[str]:
+        """Further files that `def.py` reads, and the local modules that it imports."""
+        found = []
+        for pattern in self.values["definition_files"]:
+            hits = sorted(f for f in glob.glob(pattern, recursive=True) if os.path.isfile(f))
+            if not hits:
+                raise UserError(f"definition_files: '{pattern}' matches no file; check the path")
+            found += hits
+        return found
+
+    # Identity: what makes Snakemake run a stage again
+
+    def identity(self, stage: str) -> list[str]:
+        """Texts that change when results of `plan`, `train`, `test` or `predict` may change."""
+        values = self.values
+        part = "train" if stage == "plan" else stage
+        texts = [f"fingerprint={self.analysis.fingerprints[part]}"]
+        texts += [f"env.{name}={value}" for name, value in sorted(values["env"].items())]
+        texts += [f"file.{os.path.basename(f)}={sha256_file(f)}" for f in self.definition_files]
+        if stage in ("plan", "train"):
+            texts.append(f"seed={values['seed']}")
+        if stage == "plan":
+            texts += [f"{k}={self.search[k]}" for k in ("method", "max_epochs", "eta")]
+            if self.search["method"] == "fixed":
+                texts.append(f"config={self.search['config']}")
+            return texts
+        texts += [f"device={values['device']}"]
+        texts += [f"threads_per_trial={self.search['threads_per_trial']}"]
+        texts += [f"{name}={value}" for name, value in sorted(self.options.identity().items())]
+        if stage == "train":
+            texts.append(f"batch_size={values['batch_size']}")
+        return texts
+
+    def arguments(self, stage: str) -> str:
+        """Command-line arguments that the scripts of a stage share, quoted for a shell."""
+        values = self.values
+        words = ["--definition", self.definition, "--data", self.data]
+        words += ["--seed", str(values["seed"]), "--device", values["device"]]
+        words += ["--threads-per-trial", str(self.search["threads_per_trial"])]
+        for name, value in sorted(values["env"].items()):
+            words += ["--env", f"{name}={value}"]
+        for name, value in sorted(self.options.identity().items()):
+            words += ["--option", f"{name}={value}"]
+        if stage == "train":
+            words += ["--fingerprint", self._fingerprint(stage)]
+            words += ["--batch-size", str(values["batch_size"])]
+            words += ["--trials", f"{self.result}/search/trials"]
+        if values["data_files"].get(stage):
+            words.append("--watch-files")
+        return shlex.join(words)
+
+    def plan_arguments(self) -> str:
+        """Command-line arguments of the plan, quoted for a shell."""
+        words = [f"--method={self.search['method']}", f"--max-epochs={self.search['max_epochs']}"]
+        words.append(f"--eta={self.search['eta']}")
+        if self.search["method"] == "fixed":
+            words.append(f"--config={json.dumps(self.search['config'], sort_keys=True)}")
+        return shlex.join(words)
+
+    def _fingerprint(self, stage: str) -> str:
+        extra = [sha256_file(f) for f in self.definition_files]
+        return "+".join([self.analysis.fingerprints[stage], *extra])
+
+    def result_files(self) -> list[str]:
+        """Declared result files of the present config, relative to the result folder."""
+        found = ["search/plan.json"]
+        for bracket in self.plan.brackets:
+            found += bracket_files(bracket.number)
+        found += [f"best/{name}" for name in BEST_FILES]
+        if self.values["evaluate"]:
+            found += [f"test/{name}" for name in TEST_FILES]
+        for name in self.predicted:
+            found += [f"predictions/{name}.npy", f"predictions/{name}.tsv"]
+        return found
+
+
+BEST_FILES = ("model.pt", "config.json", "history.csv", "leaderboard.csv", "provenance.json")
+TEST_FILES = ("metrics.json", "outputs.npz", "provenance.json", "performance.svg")
+
+
+def bracket_files(number: int) -> list[str]:
+    """What a bracket leaves, relative to the result folder."""
+    names = ("leaderboard.csv", "history.csv", "best.pt")
+    return [f"search/bracket-{number}/{name}" for name in names]
+
+
+def _python_path() -> list[str]:
+    return [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]

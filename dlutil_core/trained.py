@@ -1,0 +1,56 @@
+"""A trained model, ready to evaluate and predict."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from dlutil_core.checkpoint import read_checkpoint
+from dlutil_core.errors import UserError
+from dlutil_core.files import read_json
+from dlutil_core.session import Session, SessionSpec
+
+
+def restore_model(session: Session, model_file: str | os.PathLike[str]) -> Any:
+    """The model whose weights `best/model.pt` holds, of the session's definition."""
+    content = read_checkpoint(model_file)
+    model = session.model(content["config"])
+    try:
+        model.load(content)
+    except (RuntimeError, KeyError, ValueError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise UserError(
+            f"{model_file}: its weights do not fit the Model of {session.spec.definition} "
+            f"({first}); search again, with --hyper"
+        ) from error
+    return model
+
+
+def load(result: str | os.PathLike[str], definition: str | None = None, device: str = "cpu") -> Any:
+    """The best model of a result folder.
+
+    Parameters
+    ----------
+    result
+        The result folder of a run.
+    definition
+        The `def.py`; the one that the run used, if it is still where it was.
+    device
+        `cpu`, `cuda` or `auto`.
+
+    Returns
+    -------
+    The `Model` of `def.py` with the best trial's configuration and weights. `model.predict` takes a
+    loader of inputs, for example `MatrixBatchGenerator(X)`, and returns a numpy array.
+    """
+    folder = Path(result)
+    if not (folder / "best" / "model.pt").is_file():
+        raise UserError(f"{folder}: holds no trained model (best/model.pt); give a result folder")
+    if definition is None:
+        note = folder / "logs" / "run.json"
+        if not note.is_file():
+            raise UserError(f"{note}: there is no such file; give load() the path of def.py")
+        definition = os.path.join(folder, read_json(note)["definition"])
+    spec = SessionSpec(definition=definition, data_dir="", batch_size=1, seed=0, device=device)
+    return restore_model(Session(spec), folder / "best" / "model.pt")

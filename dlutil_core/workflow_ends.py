@@ -1,0 +1,83 @@
+"""What the workflow does before its first job and after its last one.
+
+One run at a time works on a result folder: the lock is held by the kernel for the process that took
+it, so a killed run leaves none behind.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import re
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+from dlutil_core.files import read_json, write_json
+from dlutil_core.run_config import RunConfig
+from dlutil_core.script import ERROR_PREFIX
+
+_held: dict[str, IO[str]] = {}
+_started = 0.0
+
+
+def start(run: RunConfig) -> None:
+    """Take the result folder's lock; a second run gets a sentence and ends."""
+    global _started
+    _started = time.time()
+    folder = Path(run.result)
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    handle = open(folder / "logs" / ".lock", "a+", encoding="utf-8")  # noqa: SIM115
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.seek(0)
+        print(
+            f"error: {run.result}: another run works on this result folder "
+            f"({handle.read().strip() or 'its process is unknown'}); wait for it or give another "
+            "result folder",
+            file=sys.stderr,
+            flush=True,
+        )
+        # Snakemake would go on after an exception here.
+        os._exit(1)
+    handle.truncate(0)
+    handle.write(f"process {os.getpid()} on {platform.node()}\n")
+    handle.flush()
+    _held[run.result] = handle
+    write_json(
+        folder / "logs" / "run.json",
+        {"definition": os.path.relpath(run.definition, run.result), "config": run.values},
+    )
+
+
+def succeed(run: RunConfig) -> None:
+    """Say what came out, and where it is."""
+    folder = Path(run.result)
+    if run.values["evaluate"]:
+        metrics = read_json(folder / "test" / "metrics.json")
+        print("\nTest metrics:", file=sys.stderr)
+        for name, value in metrics.items():
+            print(
+                f"  {name:<12} {'undefined' if value is None else f'{value:.4f}'}", file=sys.stderr
+            )
+    config = json.dumps(read_json(folder / "best" / "config.json"))
+    print(f"Best configuration: {config}", file=sys.stderr)
+    print(f"Results are in {run.result}/", file=sys.stderr)
+
+
+def fail(run: RunConfig) -> None:
+    """Repeat the sentences of the jobs that failed, where they are easily seen."""
+    sentences: dict[str, None] = {}
+    for path in sorted(Path(run.result, "logs").rglob("*.log")):
+        if path.stat().st_mtime < _started:
+            continue
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            found = re.match(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ " + ERROR_PREFIX + "(.*)", line)
+            if found and time.mktime(time.strptime(found[1], "%Y-%m-%d %H:%M:%S")) >= _started - 1:
+                sentences[found[2]] = None
+    for sentence in sentences:
+        print(f"\n{ERROR_PREFIX}{sentence}", file=sys.stderr)

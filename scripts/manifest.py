@@ -1,0 +1,18 @@
+"""Hashes every result file into MANIFEST.sha256."""
+
+import argparse
+
+from dlutil_core import script
+from dlutil_core.manifest import write_manifest
+
+
+def main(arguments: argparse.Namespace) -> None:
+    write_manifest(arguments.result, arguments.files, arguments.out)
+
+
+if __name__ == "__main__":
+    parser = script.parser(__doc__)
+    parser.add_argument("--result", required=True, help="the result folder")
+    parser.add_argument("--files", nargs="+", required=True, help="paths relative to it")
+    parser.add_argument("--out", required=True)
+    script.run(main, parser.parse_args())

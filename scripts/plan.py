@@ -1,0 +1,31 @@
+"""Plans a search: brackets and rungs, and every trial's configuration and seed."""
+
+import argparse
+import json
+from pathlib import Path
+
+from dlutil_core import script
+from dlutil_core.planning import write_plan
+from dlutil_core.run_arguments import add_run_arguments, session_spec
+
+
+def main(arguments: argparse.Namespace) -> None:
+    write_plan(
+        session_spec(arguments),
+        method=arguments.method,
+        max_epochs=arguments.max_epochs,
+        eta=arguments.eta,
+        config=arguments.config,
+        out=arguments.out,
+    )
+
+
+if __name__ == "__main__":
+    parser = script.parser(__doc__)
+    add_run_arguments(parser)
+    parser.add_argument("--method", choices=["hyperband", "fixed"], default="hyperband")
+    parser.add_argument("--max-epochs", type=int, required=True)
+    parser.add_argument("--eta", type=int, default=3)
+    parser.add_argument("--config", type=json.loads, default={}, help="of method fixed, as JSON")
+    parser.add_argument("--out", type=Path, required=True, help="plan.json")
+    script.run(main, parser.parse_args())

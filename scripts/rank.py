@@ -1,0 +1,24 @@
+"""Ranks the slots of a rung: which trials are promoted."""
+
+import argparse
+from pathlib import Path
+
+from dlutil_core import script
+from dlutil_core.files import read_json
+from dlutil_core.slots import rank_rung
+
+
+def main(arguments: argparse.Namespace) -> None:
+    rank_rung(
+        read_json(arguments.plan), arguments.bracket, arguments.rung, arguments.slots, arguments.out
+    )
+
+
+if __name__ == "__main__":
+    parser = script.parser(__doc__)
+    parser.add_argument("--plan", type=Path, required=True, help="plan.json")
+    parser.add_argument("--bracket", type=int, required=True)
+    parser.add_argument("--rung", type=int, required=True)
+    parser.add_argument("--slots", type=Path, nargs="+", required=True, help="results of the slots")
+    parser.add_argument("--out", type=Path, required=True, help="the ranking, JSON")
+    script.run(main, parser.parse_args())

@@ -1,0 +1,68 @@
+# Reads the config, names things, and says what is wrong before anything runs.
+
+import shlex
+import sys
+from pathlib import Path
+
+ROOT = Path(workflow.current_basedir).parent.parent
+if (ROOT / "dlutil_core").is_dir() and str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from dlutil_core import workflow_ends
+from dlutil_core.errors import UserError
+from dlutil_core.run_config import BEST_FILES, RunConfig
+
+try:
+    RUN = RunConfig(config)
+    RUN.check()
+except UserError as error:
+    # One sentence and exit code 1; an exception would print Snakemake's own traceback.
+    sys.exit(f"error: {error}")
+
+CFG = RUN.values
+DATA = RUN.data
+RESULT = RUN.result
+DEFINITION = RUN.definition
+JOBS = RUN.search["jobs"]
+BRACKETS = {bracket.number: bracket for bracket in RUN.plan.brackets}
+KEEP = CFG["keep_checkpoints"]
+PRUNED = [f"{RESULT}/logs/pruned.txt"] if RUN.trains and KEEP != "all" else []
+
+# The interpreter that runs this workflow, or the one of the rule's conda environment.
+PYTHON = f"{'python' if workflow.deployment_settings.deployment_method else shlex.quote(sys.executable)} -P"
+if (ROOT / "dlutil_core").is_dir():
+    PYTHON = f"PYTHONPATH={shlex.quote(str(ROOT))}${{PYTHONPATH:+:$PYTHONPATH}} {PYTHON}"
+SCRIPTS = shlex.quote(str(Path(workflow.current_basedir).parent.parent / "scripts"))
+
+TRAIN_ARGUMENTS = RUN.arguments("train")
+TEST_ARGUMENTS = RUN.arguments("test")
+PREDICT_ARGUMENTS = RUN.arguments("predict")
+
+
+wildcard_constraints:
+    bracket=r"\d+",
+    rung=r"\d+",
+    slot=r"\d+",
+    file=r".+",
+    subpath=r".+",
+
+
+def data_files(names):
+    """Files below the data folder: their content is known by their digest, not by their time."""
+    return [f"{DATA}/{name}" for name in names]
+
+
+def digests(names):
+    return [f"{RESULT}/digests/{name}.sha256" for name in names]
+
+
+onstart:
+    workflow_ends.start(RUN)
+
+
+onsuccess:
+    workflow_ends.succeed(RUN)
+
+
+onerror:
+    workflow_ends.fail(RUN)

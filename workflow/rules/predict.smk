@@ -1,0 +1,21 @@
+# Predictions of each file, one job each, so that an added file is predicted alone.
+
+
+rule predict:
+    input:
+        model=f"{RESULT}/best/model.pt",
+        definition=ancient(DEFINITION),
+        data=ancient(f"{DATA}/{{subpath}}"),
+        digest=f"{RESULT}/digests/{{subpath}}.sha256",
+    output:
+        f"{RESULT}/predictions/{{subpath}}.npy",
+        f"{RESULT}/predictions/{{subpath}}.tsv",
+    log:
+        f"{RESULT}/logs/predict/{{subpath}}.log",
+    params:
+        identity=RUN.identity("predict"),
+    message:
+        "Predicting {wildcards.subpath}"
+    shell:
+        "{PYTHON} {SCRIPTS}/predict.py {PREDICT_ARGUMENTS} --model {input.model:q}"
+        " --subpath {wildcards.subpath:q} --out {output[0]:q} --log {log:q}"
