@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from dlutil_core.hdf5_source import DEFAULT_MEMORY, Hdf5Source, reading_ahead
-from dlutil_core.trees import tree_join, tree_leaves, tree_map
+from dlutil_core.trees import take, tree_join, tree_leaves, tree_map
 
 BLOCK = 256
 """Rows that a streamed pass reads together; fixed, since the order of samples depends on it."""
@@ -230,7 +230,7 @@ class H5pyBatchGenerator(BatchGenerator):
             yield left
 
     def _segments(self, rng: np.random.Generator | None) -> list[tuple[np.ndarray, np.ndarray]]:
-        """What fills the shuffle buffer, time after time: numbers of blocks, order of their rows."""
+        """What fills the shuffle buffer, time after time: block numbers, order of their rows."""
         blocks = np.arange(math.ceil(self.samples / BLOCK))
         if rng is not None:
             rng.shuffle(blocks)
@@ -253,15 +253,6 @@ def blocks_rows(blocks: np.ndarray, samples: int) -> np.ndarray:
 def pass_generator() -> np.random.Generator:
     """A generator for one pass, seeded from torch's global generator."""
     return np.random.default_rng(int(torch.randint(2**62, ())))
-
-
-def take(tree: Any, rows: Any) -> Any:
-    """These rows (a slice or an index array) of every leaf; `None` stays `None`."""
-    if isinstance(tree, np.ndarray):
-        return tree[rows]
-    if tree is None:
-        return None
-    return tree_map(lambda leaf: None if leaf is None else leaf[rows], tree)
 
 
 def as_input(x: Any) -> Any:

@@ -47,26 +47,25 @@ class BracketRun:
         self.budget = 0
 
     def run(self) -> tuple[list[leaderboard.Row], dict[int, Outcome]]:
-        """All rungs. Returns the leaderboard's rows and each trial's last outcome."""
+        """All rungs. Returns the leaderboard's rows and each trial's last outcome.
+
+        A rung is empty where every promoted trial has failed; trials that were not promoted still
+        have their results.
+        """
         rows: list[leaderboard.Row] = []
         last: dict[int, Outcome] = {}
         running = list(self.trials)
         with self.pool:
             for i, rung in enumerate(self.rungs):
-                order = self.run_rung(running, rung["epochs"])
+                order = ranked(self.train(running, rung["epochs"]))
                 last |= {found.trial: found for found in order}
+                check_some_succeeded(self.number, list(last.values()))
                 slots = self.rungs[i + 1]["trials"] if i + 1 < len(self.rungs) else 0
                 configs = {j: t["config"] for j, t in self.trials.items()}
                 rows += leaderboard.rung_rows(self.number, i, rung["epochs"], order, slots, configs)
                 self._report(i, rung["epochs"], order)
                 running = promoted(order, slots)
         return rows, last
-
-    def run_rung(self, trials: list[int], epochs: int) -> list[Outcome]:
-        """Outcomes of these trials at `epochs`, best first; it is an error if all failed."""
-        order = ranked(self.train(trials, epochs))
-        check_some_succeeded(self.number, order)
-        return order
 
     def train(self, trials: list[int], epochs: int) -> list[Outcome]:
         """Train these trials to `epochs`, as far as the memo does not hold them."""
@@ -94,25 +93,25 @@ class BracketRun:
 
     def _report(self, rung: int, epochs: int, order: list[Outcome]) -> None:
         failed = sum(found.failed for found in order)
+        best = f", best score {order[0].score:.6g} (trial {order[0].trial})"
         log.info(
-            "bracket %d rung %d: %d trial%s to %d epoch%s, best score %.6g (trial %d)%s",
+            "bracket %d rung %d: %d trial%s to %d epoch%s%s%s",
             self.number,
             rung,
             len(order),
             "" if len(order) == 1 else "s",
             epochs,
             "" if epochs == 1 else "s",
-            order[0].score,
-            order[0].trial,
+            best if len(order) > failed else "",
             f", {failed} failed" if failed else "",
         )
 
 
-def check_some_succeeded(bracket: int, order: list[Outcome]) -> None:
+def check_some_succeeded(bracket: int, outcomes: list[Outcome]) -> None:
     """A bracket whose every trial fails is an error that shows the first one's traceback."""
-    if any(not found.failed for found in order):
+    if any(not found.failed for found in outcomes):
         return
-    first = min(order, key=lambda found: found.trial)
+    first = min(outcomes, key=lambda found: found.trial)
     if first.traceback:
         log.error("%s", first.traceback)
     raise UserError(

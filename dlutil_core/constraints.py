@@ -23,13 +23,9 @@ class Constraint:
 
     def weights(self, network: nn.Module) -> list[torch.Tensor]:
         """The `weight` parameters of two or more dimensions of the matching modules."""
-        found = []
-        for name, module in network.named_modules():
-            weight = getattr(module, "weight", None)
-            if isinstance(weight, torch.Tensor) and weight.dim() >= 2:
-                if fnmatchcase(name, self.pattern):
-                    found.append(weight)
-        return found
+        modules = [m for name, m in network.named_modules() if fnmatchcase(name, self.pattern)]
+        weights = [getattr(module, "weight", None) for module in modules]
+        return [w for w in weights if isinstance(w, torch.Tensor) and w.dim() >= 2]
 
     def apply(self, weight: torch.Tensor) -> None:
         """Change `weight` in place so that it keeps the rule; a subclass says how."""

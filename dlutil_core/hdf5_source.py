@@ -69,7 +69,7 @@ class Hdf5Source:
         if "data" not in handle:
             raise UserError(f"{file}: has no dataset 'data', only {_names(handle)}; write it there")
         data = handle["data"]
-        label = handle["label"] if "label" in handle else None
+        label = handle.get("label")
         if label is not None and len(label) != len(data):
             raise UserError(
                 f"{file}: 'data' has {len(data)} samples but 'label' has {len(label)}; write the "

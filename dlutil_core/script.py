@@ -21,6 +21,10 @@ log = logging.getLogger(LOGGER)
 ERROR_PREFIX = "error: "
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: an interrupt, so that nothing that catches a trial's errors takes it for one."""
+
+
 def parser(description: str) -> argparse.ArgumentParser:
     """An argument parser with the arguments that all scripts have."""
     made = argparse.ArgumentParser(description=description)
@@ -41,6 +45,8 @@ def run(function: Callable[[argparse.Namespace], None], arguments: argparse.Name
     except UserError as error:
         log.error("%s%s", ERROR_PREFIX, error)
         _leave(1)
+    except Terminated:
+        _leave(143)
     except KeyboardInterrupt:
         _leave(130)
     except OSError as error:
@@ -72,7 +78,7 @@ def start_logging(path: Path | None) -> None:
 
 
 def _terminate(signum: int, frame: object) -> None:
-    raise SystemExit(128 + signum)
+    raise Terminated
 
 
 def _leave(code: int) -> None:

@@ -1,4 +1,4 @@
-"""What all trials of a run share: the definition, the data, and what a trial's result depends on."""
+"""What all trials of a run share: the definition, the data, what results depend on."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SessionSpec:
     seed: int
     device: str = "auto"
     threads: int = 1
-    options: TrainingOptions = TrainingOptions()
+    options: TrainingOptions = field(default_factory=TrainingOptions)
     env: dict[str, str] = field(default_factory=dict)
     fingerprint: str = ""
     train_digest: str = ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 
 def tree_map(function: Callable[[Any], Any], tree: Any) -> Any:
     """The same dictionaries and tuples with `function` applied to every leaf."""
@@ -48,3 +50,17 @@ def tree_length(tree: Any) -> int:
     for _, leaf in tree_leaves(tree):
         return len(leaf)
     return 0
+
+
+def _join_parts(function: Callable[[list[Any]], Any], trees: Sequence[Any]) -> Iterator[Any]:
+    for parts in zip(*trees, strict=True):
+        yield tree_join(function, list(parts))
+
+
+def take(tree: Any, rows: Any) -> Any:
+    """These rows (a slice or an index array) of every leaf; `None` stays `None`."""
+    if isinstance(tree, np.ndarray):
+        return tree[rows]
+    if tree is None:
+        return None
+    return tree_map(lambda leaf: None if leaf is None else leaf[rows], tree)

@@ -99,13 +99,20 @@ class Trainer:
         Called with the trial's number and each row as it is trained.
     device
         Where to train; `None`: the session's device.
+    begins
+        Called with the trial's number and the epoch that its training begins with.
     """
 
     def __init__(
-        self, session: Session, progress: Progress | None = None, device: str | None = None
+        self,
+        session: Session,
+        progress: Progress | None = None,
+        device: str | None = None,
+        begins: Callable[[int, int], None] | None = None,
     ) -> None:
         self.session = session
         self.progress = progress or (lambda trial, row: None)
+        self.begins = begins or (lambda trial, epoch: None)
         self.device = device
         self.live: dict[int, LiveTrial] = {}
 
@@ -138,7 +145,7 @@ class Trainer:
         return found
 
     def best_state(self, trial: dict[str, Any], epoch: int) -> dict[str, Any]:
-        """The state of a trial after `epoch`, its best one; trained again where it is not stored."""
+        """A trial's state after `epoch`, its best one; trained again where it is not stored."""
         store = self.session.store(trial)
         with store.lock():
             found = self._stored_state(store, epoch)
@@ -163,6 +170,7 @@ class Trainer:
 
     def _advance(self, trial: dict[str, Any], store: TrialStore, budget: int, alone: bool) -> None:
         """Train to `budget`; a trial that raises leaves a failure in its memo."""
+        _ = self.session.loaders  # what fails here is no trial's fault
         live: LiveTrial | None = None
         try:
             live = self._live(trial, store, budget)
@@ -185,7 +193,9 @@ class Trainer:
     def _live(self, trial: dict[str, Any], store: TrialStore, budget: int) -> LiveTrial:
         """The trial in memory, at the largest epoch of at most `budget` that is to be had."""
         kept = self.live.pop(trial["trial"], None)
-        if kept is not None and kept.epoch <= budget:
+        # Another process (of a run that was killed, say) may have got further meanwhile.
+        stored = max((e for e in store.checkpoint_epochs() if e <= budget), default=0)
+        if kept is not None and stored <= kept.epoch <= budget:
             return kept
         seed_everything(trial["seed"])
         live = LiveTrial(self.session.model(trial["config"], self.device), trial["seed"])
@@ -211,6 +221,7 @@ class Trainer:
                 saved = time.monotonic()
             return ended
 
+        self.begins(trial["trial"], live.epoch + 1)
         if live.epoch < budget:
             train, val = self.session.loaders
             live.model.fit(

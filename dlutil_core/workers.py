@@ -160,6 +160,9 @@ class WorkerPool:
         except (EOFError, OSError):
             self._died(worker, waiting)
             return
+        if kind == "begins":
+            worker.epoch = content[0] - 1
+            return
         if kind == "epoch":
             worker.epoch = int(content[1]["epoch"])
             self.progress(*content)
@@ -212,9 +215,12 @@ def worker_main(carried: Session | SessionSpec, connection: Connection, parent: 
     def progress(trial: int, row: Row) -> None:
         connection.send(("epoch", trial, row))
 
+    def begins(_: int, epoch: int) -> None:
+        connection.send(("begins", epoch))
+
     try:
         with device_slot(session.device_kind) as device:
-            trainer = Trainer(session, progress, device)
+            trainer = Trainer(session, progress, device, begins)
             while True:
                 trial, budget, alone = connection.recv()
                 connection.send(_answer(trainer, trial, budget, alone))

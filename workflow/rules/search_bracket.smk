@@ -13,10 +13,10 @@ rule bracket:
         f"{RESULT}/search/bracket-{{bracket}}/best.pt",
     log:
         f"{RESULT}/logs/bracket-{{bracket}}.log",
+    threads: max(1, (workflow.cores or len(BRACKETS)) // len(BRACKETS))
     params:
         identity=RUN.identity("train"),
         out=subpath(output[0], parent=True),
-    threads: max(1, (workflow.cores or len(BRACKETS)) // len(BRACKETS))
     message:
         "Training bracket {wildcards.bracket}"
     shell:

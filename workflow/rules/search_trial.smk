@@ -32,10 +32,10 @@ rule trial:
         f"{SLOTS}/{{slot}}.json",
     log:
         f"{RESULT}/logs/trials/bracket-{{bracket}}/rung-{{rung}}/{{slot}}.log",
+    threads: CFG["search"]["threads_per_trial"]
     params:
         identity=RUN.identity("train"),
         ranking=lambda _, input: f"--ranking {input.ranking}" if input.ranking else "",
-    threads: CFG["search"]["threads_per_trial"]
     message:
         "Training slot {wildcards.slot} of rung {wildcards.rung}, bracket {wildcards.bracket}"
     shell:

@@ -1,0 +1,132 @@
+"""Models with their loss, metrics and reward: regression and classification."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from dlutil_core import metrics
+from dlutil_core.constraints import Constraint
+from dlutil_core.errors import UserError
+from dlutil_core.training import BaseModel, Row
+
+
+class RegressionModel(BaseModel):
+    """A model with `nn.MSELoss`; metrics `mse` and `pearson`; the reward is -val_loss.
+
+    `init_model` of `def.py` ends in `super().init_model(network, optimizer, constraints=[...])`.
+    """
+
+    def init_model(  # type: ignore[override]
+        self,
+        network: nn.Module | None = None,
+        optimizer: torch.optim.Optimizer | None = None,
+        constraints: Sequence[Constraint] = (),
+        scheduler: Any = None,
+        criterion: Callable[..., torch.Tensor] | None = None,
+    ) -> None:
+        """See `BaseModel.init_model`; the criterion is the mean squared error unless given."""
+        super().init_model(network, criterion or nn.MSELoss(), optimizer, constraints, scheduler)
+
+    def loss(self, y_true: Any, y_pred: torch.Tensor) -> torch.Tensor:
+        """The criterion; labels and predictions must have one shape, nothing is broadcast."""
+        if y_true.shape != y_pred.shape:
+            raise UserError(
+                f"labels have shape {tuple(y_true.shape)} but predictions {tuple(y_pred.shape)}: "
+                "give them the same shape, for example by squeezing the network's output"
+            )
+        if not y_true.dtype.is_floating_point:
+            y_true = y_true.to(y_pred.dtype)
+        return super().loss(y_true, y_pred)
+
+    def train_metrics(self, y_true: np.ndarray, y_pred: np.ndarray) -> Row:
+        """`mse` and `pearson` of a batch."""
+        return self.eval_metrics(y_true, y_pred)
+
+    def eval_metrics(self, y_true: np.ndarray, y_pred: np.ndarray) -> Row:
+        """`mse` (in squared units of the labels) and `pearson`."""
+        return {
+            "mse": metrics.mean_squared_error(y_true, y_pred),
+            "pearson": metrics.pearson(y_true, y_pred),
+        }
+
+    def get_hyperband_reward(self, result: Any) -> float:
+        """The negative validation loss."""
+        return -float(result["val_loss"])
+
+
+class ClassificationModel(BaseModel):
+    """A model with cross-entropy; metrics `accuracy` and `auroc`; the reward is -val_loss.
+
+    Labels are class numbers `(N,)` or `(N, 1)`, or one-hot `(N, K)`. With `multi_label=True` they
+    are `(N, K)` zeros and ones, each column a yes or no of its own, the loss is binary
+    cross-entropy of logits, and `auroc` is the mean over columns.
+    """
+
+    multi_label = False
+
+    def init_model(  # type: ignore[override]
+        self,
+        network: nn.Module | None = None,
+        optimizer: torch.optim.Optimizer | None = None,
+        constraints: Sequence[Constraint] = (),
+        scheduler: Any = None,
+        criterion: Callable[..., torch.Tensor] | None = None,
+        class_weights: Sequence[float] | None = None,
+        multi_label: bool = False,
+    ) -> None:
+        """See `BaseModel.init_model`.
+
+        Parameters
+        ----------
+        class_weights
+            A weight for the loss of each class; in multi-label models for the positives of each
+            column.
+        multi_label
+            Whether each column of the labels is a class of its own.
+        """
+        self.multi_label = multi_label
+        weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float)
+        if criterion is None and multi_label:
+            criterion = nn.BCEWithLogitsLoss(pos_weight=weights).to(self.device)
+        elif criterion is None:
+            criterion = nn.CrossEntropyLoss(weight=weights).to(self.device)
+        super().init_model(network, criterion, optimizer, constraints, scheduler)
+
+    def loss(self, y_true: Any, y_pred: torch.Tensor) -> torch.Tensor:
+        """The criterion of labels and logits."""
+        if self.multi_label:
+            y_true = y_true.to(y_pred.dtype)
+        else:
+            if y_true.dim() == 2 and y_true.shape[1] == 1:
+                y_true = y_true[:, 0]
+            if y_true.dim() == 1:
+                y_true = y_true.long()
+            elif not y_true.dtype.is_floating_point:
+                y_true = y_true.to(y_pred.dtype)
+        return super().loss(y_true, y_pred)
+
+    def train_metrics(self, y_true: np.ndarray, y_pred: np.ndarray) -> Row:
+        """`accuracy` of a batch."""
+        if self.multi_label:
+            return {"accuracy": float(np.mean((y_pred > 0.5) == (y_true > 0.5)))}
+        return {"accuracy": metrics.accuracy(y_true, y_pred)}
+
+    def eval_metrics(self, y_true: np.ndarray, y_pred: np.ndarray) -> Row:
+        """`accuracy` and `auroc`."""
+        if self.multi_label:
+            columns = range(y_true.shape[1])
+            areas = [metrics.binary_auroc(y_true[:, k] > 0.5, y_pred[:, k]) for k in columns]
+            area = math.nan if np.isnan(areas).all() else float(np.nanmean(areas))
+        else:
+            area = metrics.auroc(y_true, y_pred)
+        return {**self.train_metrics(y_true, y_pred), "auroc": area}
+
+    def get_hyperband_reward(self, result: Any) -> float:
+        """The negative validation loss."""
+        return -float(result["val_loss"])
