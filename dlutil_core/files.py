@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from dlutil_core import ownership
 from dlutil_core.errors import UserError
 
 DISK_ERRORS = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
@@ -22,13 +23,14 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure.
 
     A reader sees the old file or the whole new one, never a part. A full disk becomes a
-    `UserError` that names the file.
+    `UserError` that names the file. A job whose run has been replaced by another writes nothing.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         yield temporary
+        ownership.check()
         os.replace(temporary, target)
     except OSError as error:
         if error.errno in DISK_ERRORS:

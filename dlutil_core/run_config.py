@@ -211,8 +211,8 @@ class RunConfig:
             words += ["--env", f"{name}={value}"]
         for name, value in sorted(self.options.identity().items()):
             words += ["--option", f"{name}={value}"]
+        words += ["--fingerprint", self._fingerprint(stage)]
         if stage == "train":
-            words += ["--fingerprint", self._fingerprint(stage)]
             words += ["--batch-size", str(values["batch_size"])]
             words += ["--trials", f"{self.result}/search/trials"]
         if values["data_files"].get(stage):

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from dlutil_core import ownership
 from dlutil_core.errors import UserError
 from dlutil_core.files import DISK_ERRORS, disk_error
 
@@ -40,6 +41,7 @@ def run(function: Callable[[argparse.Namespace], None], arguments: argparse.Name
     """
     start_logging(arguments.log)
     signal.signal(signal.SIGTERM, _terminate)
+    ownership.take_note(arguments.log)
     try:
         function(arguments)
     except UserError as error:

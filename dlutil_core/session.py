@@ -61,7 +61,7 @@ class Session:
     @cached_property
     def definition(self) -> Definition:
         """The executed `def.py`; torch is set up before."""
-        set_up_torch(self.device_kind, self.spec.threads, self.spec.options)
+        set_up_torch(self.device_kind, self.spec.options)
         from dlutil_core.definition import Definition
 
         return Definition(self.spec.definition)
@@ -109,8 +109,11 @@ class Session:
 
     def model(self, config: dict[str, Any], device: str | None = None) -> Any:
         """A new model of this configuration, on this device."""
+        import torch
+
         from dlutil_core.base_model import BaseModel
 
+        torch.set_num_threads(self.spec.threads)
         BaseModel.default_device = device or self.device_kind
         BaseModel.default_options = self.spec.options
         return self.definition.model_class()(config)
@@ -130,11 +133,11 @@ def resolved_device(device: str) -> str:
     return "cpu"
 
 
-def set_up_torch(device: str, threads: int, options: TrainingOptions) -> None:
-    """One thread per trial unless the config says otherwise: other numbers give other bits."""
+def set_up_torch(device: str, options: TrainingOptions) -> None:
+    """Before `def.py` is executed. One thread: a fork after an operation of several can hang."""
     import torch
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     if device == "cuda" and options.deterministic:
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False

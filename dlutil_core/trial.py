@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 import traceback
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dlutil_core import outcome as outcomes
+from dlutil_core import ownership
 from dlutil_core.checkpoint import canonical
 from dlutil_core.definition import told
 from dlutil_core.errors import UserError
@@ -199,6 +201,8 @@ class Trainer:
             return kept
         seed_everything(trial["seed"])
         live = LiveTrial(self.session.model(trial["config"], self.device), trial["seed"])
+        if os.environ.get("DLUTIL_DEBUG"):
+            log.info("%s\n%s", live.model.network, live.model.optimizer)
         content = store.latest(budget)
         if content is not None:
             live.restore(content)
@@ -252,7 +256,9 @@ class Trainer:
 
 def _stored(write: Callable[..., None], *arguments: Any) -> None:
     try:
-        write(*arguments)
+        with ownership.unchecked():
+            write(*arguments)
+        ownership.check()
     except (UserError, OSError) as error:
         raise StoreFailure(str(error)) from error
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlutil_core import files
+from dlutil_core import files, ownership
 from dlutil_core.errors import UserError
 from dlutil_core.script import LOGGER
 
@@ -84,6 +84,8 @@ class TrialStore:
             except BlockingIOError:
                 log.info("trial %s: another process works on it, waiting", self.folder.name)
                 fcntl.flock(handle, fcntl.LOCK_EX)
+            for leftover in self.folder.glob(".*.tmp"):  # of a process that was killed
+                leftover.unlink(missing_ok=True)
             yield
         finally:
             os.close(handle)
@@ -100,6 +102,7 @@ class TrialStore:
         found = self._config()
         if found is not None and found.get("key") == self.key:
             return
+        ownership.check()
         leftovers = [p for p in self.folder.iterdir() if p.name != "lock" and p.is_file()]
         if leftovers:
             log.info("trial %s: what it depends on has changed, starting anew", self.folder.name)

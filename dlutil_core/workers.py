@@ -16,6 +16,7 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -58,10 +59,11 @@ class Worker:
         self.has_live: set[int] = set()
 
     def give(self, task: Task) -> None:
-        """Start on a task."""
+        """Start on a task; a worker that was killed meanwhile is noticed where it is heard."""
         self.task = task
         self.epoch = 0
-        self.connection.send((task.trial, task.budget, task.alone))
+        with suppress(OSError):
+            self.connection.send((task.trial, task.budget, task.alone))
 
     def stop(self) -> None:
         """End the process at once; nothing in it is worth waiting for."""

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from dlutil_core import ownership
 from dlutil_core.files import read_json, write_json
 from dlutil_core.run_config import RunConfig
 from dlutil_core.script import ERROR_PREFIX
@@ -30,7 +31,7 @@ def start(run: RunConfig) -> None:
     _started = time.time()
     folder = Path(run.result)
     (folder / "logs").mkdir(parents=True, exist_ok=True)
-    handle = open(folder / "logs" / ".lock", "a+", encoding="utf-8")  # noqa: SIM115
+    handle = open(folder / "logs" / ownership.LOCK, "a+", encoding="utf-8")  # noqa: SIM115
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -45,13 +46,29 @@ def start(run: RunConfig) -> None:
         # Snakemake would go on after an exception here.
         os._exit(1)
     handle.truncate(0)
-    handle.write(f"process {os.getpid()} on {platform.node()}\n")
+    owner = f"process {os.getpid()} on {platform.node()}, since {time.strftime('%F %T')}"
+    handle.write(f"{owner}\n")
     handle.flush()
     _held[run.result] = handle
+    os.environ[ownership.VARIABLE] = owner
+    remove_leftovers(folder)
     write_json(
         folder / "logs" / "run.json",
         {"definition": os.path.relpath(run.definition, run.result), "config": run.values},
     )
+
+
+def remove_leftovers(result: Path) -> None:
+    """Remove temporary files of processes that were killed while they wrote a result.
+
+    Trials' folders have locks of their own, under which they are cleaned when they are used.
+    """
+    for folder, below, names in os.walk(result):
+        if os.path.relpath(folder, result) == os.path.join("search", "trials"):
+            below.clear()
+        for name in names:
+            if name.startswith(".") and name.endswith(".tmp"):
+                Path(folder, name).unlink(missing_ok=True)
 
 
 def succeed(run: RunConfig) -> None:
