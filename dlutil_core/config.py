@@ -40,6 +40,21 @@ def schema() -> dict[str, Any]:
     return load("config.schema.yaml")
 
 
+def read_config(path: Path) -> dict[str, Any]:
+    """A config file's content, not yet validated."""
+    import yaml
+
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file; give the path of a config.yaml")
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: must hold keys and values, but holds {type(found).__name__}")
+    return found
+
+
 def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, Any]:
     """A copy of `config` with all defaults.
 

@@ -127,7 +127,7 @@ class Definition:
         except UserError:
             raise
         except Exception as error:
-            log.info("%s", traceback.format_exc())
+            log.debug("%s", traceback.format_exc())
             raise UserError(f"{self.path}: {name} failed: {told(error, self.path)}") from error
 
     def _own_reward(self) -> bool:
@@ -174,6 +174,6 @@ def _execute(path: Path) -> ModuleType:
     except SystemExit as error:
         raise UserError(f"{path}: ended the program ({error.code}) when it was read") from None
     except Exception as error:
-        log.info("%s", traceback.format_exc())
+        log.debug("%s", traceback.format_exc())
         raise UserError(f"{path}: cannot be executed: {told(error, str(full))}") from error
     return module

@@ -248,7 +248,8 @@ class Trainer:
     ) -> None:
         text = "".join(traceback.format_exception(error))
         message = re.sub(r"0x[0-9a-f]{6,}", "0x…", told(error, self.session.spec.definition))
-        log.info("trial %s failed in epoch %d: %s", store.folder.name, len(rows) + 1, message)
+        number = store.identity["trial"]
+        log.info("trial %d failed in epoch %d: %s", number, len(rows) + 1, message)
         if rows:
             _stored(store.write_history, rows)
         _stored(store.write_failure, Failure(len(rows) + 1, status, message, text))

@@ -88,6 +88,8 @@ def succeed(run: RunConfig) -> None:
 
 def fail(run: RunConfig) -> None:
     """Repeat the sentences of the jobs that failed, where they are easily seen."""
+    if os.environ.get("DLUTIL_QUIET"):  # main.py: nothing came between them and the prompt
+        return
     sentences: dict[str, None] = {}
     for path in sorted(Path(run.result, "logs").rglob("*.log")):
         if path.stat().st_mtime < _started:
