@@ -143,4 +143,4 @@ class Encoder:
                 f" {self.features}; make them equal"
             )
         data = features.astype(np.float32)[:, None, None, :]
-        return Encoded(data, features)
+        return Encoded(data, features.astype(np.float64))

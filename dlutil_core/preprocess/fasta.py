@@ -9,7 +9,8 @@ from dlutil_core.preprocess.reading import blocks, shown
 from dlutil_core.preprocess.records import Block
 
 MAX_NAME_BYTES = 1 << 14
-BLANKS = b" \t\v\f"
+BLANKS = (b" ", b"\t", b"\v", b"\f")
+BLANK_TABLE = bytes.maketrans(b"\t\v\f", b"   ")
 
 
 def read_fasta(path: str) -> Iterator[Block]:
@@ -38,13 +39,13 @@ def _records(text: bytes, path: str, first: int, line: int) -> Block:
     """Split whole FASTA records; those of two lines each at the speed of `bytes.split`."""
     lines = text.split(b"\n")
     lines.pop()
-    heads, sequences = lines[0::2], lines[1::2]
+    heads, sequences = b"\n".join(lines[0::2]), lines[1::2]
+    names = heads[1:].split(b"\n>")
     joined = b"".join(sequences)
-    count = text.count(b"\n>") + 1
-    plain = len(lines) == 2 * count and b">" not in joined and all(sequences)
-    if not plain or any(blank in joined for blank in (b" ", b"\t", b"\v", b"\f")):
-        heads, sequences = _general(text)
-    names = clean_names([head[1:] for head in heads], path, first)
+    plain = len(names) == len(sequences) and len(lines) == 2 * len(names) and b">" not in joined
+    if not plain or any(blank in joined for blank in BLANKS):
+        names, sequences = _general(text)
+    names = clean_names(names, path, first)
     block = Block(path, first, names, sequences)
     if not all(sequences):
         raise UserError(
@@ -54,11 +55,11 @@ def _records(text: bytes, path: str, first: int, line: int) -> Block:
 
 
 def _general(text: bytes) -> tuple[list[bytes], list[bytes]]:
-    """Headers and sequences of records with any number of lines, white space removed."""
+    """Names and sequences of records with any number of lines, white space removed."""
     parts = [record.partition(b"\n") for record in text[1:].split(b"\n>")]
     return (
-        [b">" + head for head, _, _ in parts],
-        [rest.translate(None, b"\n" + BLANKS) for _, _, rest in parts],
+        [head for head, _, _ in parts],
+        [rest.translate(None, b"\n \t\v\f") for _, _, rest in parts],
     )
 
 
@@ -92,16 +93,16 @@ def clean_names(names: list[bytes], path: str, first: int) -> list[bytes]:
     joined = b"\n".join(names)
     if not joined.isascii():
         joined = joined.decode("utf-8", "backslashreplace").encode("utf-8")
-    for blank in (b"\t", b"\v", b"\f"):
-        joined = joined.replace(blank, b" ")
-    cleaned = joined.split(b"\n")
-    if b" " in joined:
-        cleaned = [name.strip() for name in cleaned]
+        names = joined.split(b"\n")
+    if any(blank in joined for blank in BLANKS):
+        names = [name.translate(BLANK_TABLE).strip() for name in names]
     if len(joined) > MAX_NAME_BYTES:
-        for index, name in enumerate(cleaned):
-            if len(name) > MAX_NAME_BYTES:
-                raise UserError(
-                    f"{path}: record {first + index} ({name[:40].decode('utf-8', 'replace')}...)"
-                    f" has a name of {len(name)} bytes; shorten it below {MAX_NAME_BYTES}"
-                )
-    return cleaned
+        longest = max(map(len, names))
+        if longest > MAX_NAME_BYTES:
+            index = list(map(len, names)).index(longest)
+            start = names[index][:40].decode("utf-8", "replace")
+            raise UserError(
+                f"{path}: record {first + index} ({start}...) has a name of {longest} bytes;"
+                f" shorten it below {MAX_NAME_BYTES}"
+            )
+    return names

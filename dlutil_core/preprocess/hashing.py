@@ -8,7 +8,7 @@ from typing import IO
 
 import numpy as np
 
-BUCKET_RECORDS = 1 << 20
+BUCKET_RECORDS = 1 << 19
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
 
@@ -59,7 +59,7 @@ class Duplicates:
 
 
 def find_duplicates(spools: dict[str, IO[bytes]]) -> Duplicates:
-    """Compare the hashes of all sets, a bucket of about a million at a time.
+    """Compare the hashes of all sets, a bucket of half a million at a time.
 
     Parameters
     ----------
@@ -69,6 +69,8 @@ def find_duplicates(spools: dict[str, IO[bytes]]) -> Duplicates:
     total = sum(spool.seek(0, 2) // 8 for spool in spools.values())
     buckets = 1 + total // BUCKET_RECORDS
     found = Duplicates(within={name: Repeats() for name in spools})
+    if buckets == 1 and not _any_equal(spools):
+        return found
     for bucket in range(buckets):
         loaded = {name: _load(spool, bucket, buckets) for name, spool in spools.items()}
         names = list(loaded)
@@ -92,6 +94,13 @@ def _load(spool: IO[bytes], bucket: int, buckets: int) -> tuple[np.ndarray, np.n
     joined = np.concatenate(hashes)
     order = np.argsort(joined, kind="stable")
     return joined[order], np.concatenate(numbers)[order]
+
+
+def _any_equal(spools: dict[str, IO[bytes]]) -> bool:
+    """Whether any two hashes of all sets are equal; sorting without an order is far quicker."""
+    every = np.concatenate([block for s in spools.values() for _, block in _hash_blocks(s)])
+    every.sort()
+    return bool((every[1:] == every[:-1]).any())
 
 
 def _hash_blocks(spool: IO[bytes]) -> Iterator[tuple[int, np.ndarray]]:

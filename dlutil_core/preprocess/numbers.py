@@ -38,7 +38,7 @@ class NumberReader:
         self._held: list[np.ndarray] = []
 
     def take(self, count: int) -> np.ndarray:
-        """The next `count` rows, or what is left: float64, shape (<= count, K)."""
+        """The next `count` rows, or what is left: float64 or uint8, shape (<= count, K)."""
         have = sum(map(len, self._held))
         while have < count:
             array = next(self._arrays, None)
@@ -46,7 +46,9 @@ class NumberReader:
                 break
             self._held.append(array)
             have += len(array)
-        joined = np.concatenate(self._held) if self._held else np.empty((0, self.columns))
+        if not self._held:
+            return np.empty((0, self.columns))
+        joined = np.concatenate(self._held) if len(self._held) > 1 else self._held[0]
         self._held = [joined[count:]] if len(joined) > count else []
         return joined[:count]
 
@@ -109,7 +111,7 @@ def is_number(field: bytes) -> bool:
 
 
 def _single_digits(text: bytes, columns: int) -> np.ndarray | None:
-    """Rows of single digits, all lines alike, without a look at each field; None where not so."""
+    """Rows of single digits as uint8, where all lines are such; no look at each field."""
     width = text.find(b"\n") + 1
     if width < 2 or width % 2 or len(text) % width:
         return None
@@ -120,4 +122,4 @@ def _single_digits(text: bytes, columns: int) -> np.ndarray | None:
     newline_last = (separators[:, -1] == ord("\n")).all() and text.count(b"\n") == len(table)
     if not newline_last or not DIGITS[digits].all() or not SEPARATORS[separators].all():
         return None
-    return (digits - ord("0")).astype(np.float64)
+    return digits - np.uint8(ord("0"))

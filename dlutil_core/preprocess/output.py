@@ -15,6 +15,7 @@ from dlutil_core.preprocess.hashing import hash_rows
 from dlutil_core.preprocess.records import Block
 from dlutil_core.preprocess.statistics import LabelCounts, SequenceCounts
 from dlutil_core.preprocess.store import (
+    CACHE_BYTES,
     Growing,
     LabelSpool,
     TextSpool,
@@ -56,7 +57,7 @@ class SetOutput:
         self.name_hashes: IO[bytes] | None = None
         self._compression = compression_arguments(compression)
         self._data_name, self._label_name = data_name, label_name
-        self._file = h5py.File(path, "w")
+        self._file = h5py.File(path, "w", rdcc_nbytes=CACHE_BYTES)
         self._data: Growing | None = None
         self._names = TextSpool(path.parent)
         self._intervals: TextSpool | None = None

@@ -97,29 +97,45 @@ class _Run:
 
     def _read_all(self) -> None:
         try:
-            if self.plan.whole is not None and self.plan.split is not None:
-                self._read_split(self.plan.whole, self.plan.split)
-            for name, source in self.plan.sets.items():
-                for block in self.reader.read(source):
-                    self._add(name, block)
+            for name, block in self._routed():
+                self._write(name, block)
         finally:
             self.progress.clear()
         self.progress.finish()
 
-    def _read_split(self, whole: Source, split: Split) -> None:
+    def _write(self, name: str, block: Block) -> None:
+        rule = self.plan.options.reverse_complement
+        fitted = self.encoder.fit(block, rule == "all" or rule == name)
+        output = self.outputs[name]
+        if block.features is None:
+            output.sequence_counts.add_lengths(block.sequences)
+        output.add(fitted, self.encoder.encode(fitted))
+        self.progress.add(len(fitted))
+
+    def _routed(self) -> Iterator[tuple[str, Block]]:
+        """All blocks in order, each with the name of its set."""
+        if self.plan.whole is not None and self.plan.split is not None:
+            yield from self._split(self.plan.whole, self.plan.split)
+        for name, source in self.plan.sets.items():
+            for block in self.reader.read(source):
+                yield name, block
+
+    def _split(self, whole: Source, split: Split) -> Iterator[tuple[str, Block]]:
         splitter = (
             ChromosomeSplit(split)
             if split.by == "chromosome"
             else FractionSplit(split, *self._strata(whole), self.seed)
         )
+        filled = set()
         for block in self.reader.read(whole):
             assigned = splitter.assign(block)
             for number, name in enumerate(splitter.sets):
                 chosen = np.flatnonzero(assigned == number)
                 if len(chosen):
-                    self._add(name, block if len(chosen) == len(block) else block.take(chosen))
+                    filled.add(name)
+                    yield name, block if len(chosen) == len(block) else block.take(chosen)
         for name in splitter.sets:
-            if not self.outputs[name].records:
+            if name not in filled:
                 raise UserError(_empty_set(name, split, splitter))
         if isinstance(splitter, ChromosomeSplit) and splitter.absent():
             absent = ", ".join(splitter.absent())
@@ -135,15 +151,6 @@ class _Run:
         for block in self.reader.read(whole):
             strata.add(block.labels, len(block))
         return strata.strata(), 1
-
-    def _add(self, name: str, block: Block) -> None:
-        rule = self.plan.options.reverse_complement
-        output = self.outputs[name]
-        if block.features is None:
-            output.sequence_counts.add_lengths(block.sequences)
-        fitted = self.encoder.fit(block, rule == "all" or rule == name)
-        output.add(fitted, self.encoder.encode(fitted))
-        self.progress.add(len(fitted))
 
     def _finish(self) -> None:
         labelled = {n: o.labels for n, o in self.outputs.items() if o.labels is not None}

@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
+import numpy as np
+
 from dlutil_core.errors import UserError
 
 BLOCK_BYTES = 1 << 19
 MAX_RECORD_BYTES = 1 << 24
 GZIP_MAGIC = b"\x1f\x8b"
+NEWLINE = ord("\n")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -68,7 +71,8 @@ def blocks(path: str, boundary: bytes = b"\n") -> Iterator[tuple[bytes, int]]:
             block = _checked(carry[:cut], path, line)
             carry = carry[cut:]
             yield block, line
-            line += block.count(b"\n")
+            # Quicker than bytes.count where there are many.
+            line += int(np.count_nonzero(np.frombuffer(block, np.uint8) == NEWLINE))
         if len(carry) > MAX_RECORD_BYTES:
             raise UserError(
                 f"{path}: the record at line {line} is longer than {MAX_RECORD_BYTES >> 20} MiB,"

@@ -24,11 +24,11 @@ class Block:
     sequences
         One sequence a record, as in the file but for white space; empty where there are features.
     features
-        Numbers, float64, shape (n, F), or None.
+        Numbers, float64 or uint8, shape (n, F), or None.
     paired
         The second sequence of each record, or None.
     labels
-        Numbers, float64, shape (n, K), or None.
+        Numbers, float64 or uint8, shape (n, K), or None.
     intervals
         Where each sequence was cut from the genome, as ``chr1:100-200(-)``, or None.
     chromosomes

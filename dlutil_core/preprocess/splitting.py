@@ -112,7 +112,7 @@ class Strata:
     def add(self, labels: np.ndarray | None, count: int) -> None:
         """Add the labels of `count` records, shape (count, K), or None."""
         self.count += count
-        values = np.zeros((count, 1)) if labels is None else labels
+        values = np.zeros((count, 1)) if labels is None else labels.astype(np.float64)
         self._rows.append(hash_rows(values))
         self._first.append(values[:, 0].astype(np.float32))
 

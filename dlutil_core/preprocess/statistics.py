@@ -82,12 +82,13 @@ class SequenceCounts:
 
     def add_lengths(self, sequences: list[bytes]) -> None:
         """Count the lengths of raw sequences."""
-        lengths = list(map(len, sequences))
-        low, high = min(lengths), max(lengths)
+        distinct = set(map(len, sequences))
+        low, high = min(distinct), max(distinct)
         self._shortest = min(self._shortest, low) if self.records else low
         self._longest = max(self._longest, high)
-        self._total += sum(lengths)
-        self.records += len(lengths)
+        one = len(distinct) == 1
+        self._total += low * len(sequences) if one else sum(map(len, sequences))
+        self.records += len(sequences)
 
     def add_letters(self, counts: np.ndarray, stored: int) -> None:
         """Count letters: how often each code occurs among `stored` letters, padding left out."""

@@ -1,4 +1,4 @@
-"""The HDF5 file of a set, written block by block, whole chunks at a time.
+"""The HDF5 file of a set, written block by block.
 
 Datasets: 'data' (N, D, H, L); 'label' (N, K) where there are labels; 'name' and perhaps 'interval',
 strings of fixed length. Labels and names are spooled to unnamed temporary files first, since their
@@ -22,7 +22,8 @@ from dlutil_core.errors import UserError
 from dlutil_core.files import DISK_ERRORS
 from dlutil_core.preprocess.hashing import hash_rows
 
-CHUNK_BYTES = 1 << 19
+CHUNK_BYTES = 1 << 18
+CACHE_BYTES = 1 << 22
 MAX_CHUNK_ROWS = 4096
 GZIP_LEVEL = 1
 FULL = DISK_ERRORS | {errno.EFBIG: "the largest size of a file is reached"}
@@ -42,7 +43,7 @@ def compression_arguments(compression: str) -> dict[str, Any]:
 
 
 def chunk_rows(row_bytes: int) -> int:
-    """Rows of a chunk: a power of two, about half a MiB, so that a batch touches few chunks."""
+    """Rows of a chunk: a power of two, about a quarter of a MiB; a batch touches few chunks."""
     rows = max(1, CHUNK_BYTES // max(1, row_bytes))
     return min(MAX_CHUNK_ROWS, 1 << (rows.bit_length() - 1))
 
@@ -53,7 +54,10 @@ def unnamed_file(folder: Path) -> IO[bytes]:
 
 
 class Growing:
-    """A dataset that grows by whole chunks; what does not fill one waits for the next block."""
+    """A dataset that grows with each block.
+
+    A chunk that a block fills in part waits in HDF5's chunk cache, so that each is compressed once.
+    """
 
     def __init__(
         self,
@@ -64,43 +68,30 @@ class Growing:
         compression: dict[str, Any],
     ) -> None:
         row_bytes = int(np.prod(tail, dtype=np.int64)) * dtype.itemsize
-        self._chunk = chunk_rows(row_bytes)
         self._dtype = dtype
         self.dataset = file.create_dataset(
             name,
             shape=(0, *tail),
             maxshape=(None, *tail),
-            chunks=(self._chunk, *tail),
+            chunks=(chunk_rows(row_bytes), *tail),
             dtype=dtype,
             track_times=False,
             **compression,
         )
-        self._held: list[np.ndarray] = []
-        self._waiting = 0
+        self.rows = 0
 
     def add(self, rows: np.ndarray) -> None:
         """Append rows of shape (n, *tail)."""
-        self._held.append(rows)
-        self._waiting += len(rows)
-        if self._waiting >= self._chunk:
-            joined = np.concatenate(self._held) if len(self._held) > 1 else rows
-            whole = len(joined) - len(joined) % self._chunk
-            self._write(joined[:whole])
-            # A copy, so that the large block is not kept for its last rows.
-            self._held = [joined[whole:].copy()]
-            self._waiting = len(joined) - whole
+        start = self.rows
+        self.rows += len(rows)
+        if self.rows > len(self.dataset):
+            self.dataset.resize(max(self.rows, 2 * len(self.dataset)), axis=0)
+        # The view gives bytes the mark of UTF-8, without which HDF5 refuses them.
+        self.dataset[start : self.rows] = rows.view(self._dtype)
 
     def finish(self) -> None:
-        """Write the rows that wait."""
-        if self._waiting:
-            self._write(np.concatenate(self._held))
-        self._held, self._waiting = [], 0
-
-    def _write(self, rows: np.ndarray) -> None:
-        start = len(self.dataset)
-        self.dataset.resize(start + len(rows), axis=0)
-        # The view gives bytes the mark of UTF-8, without which HDF5 refuses them.
-        self.dataset[start:] = rows.view(self._dtype)
+        """Take off the rows that no block came for."""
+        self.dataset.resize(self.rows, axis=0)
 
 
 class TextSpool:
@@ -177,6 +168,8 @@ class LabelSpool:
 
 def smallest(values: np.ndarray) -> np.ndarray:
     """The values in the smallest dtype of uint8, int16, int32, int64 (whole numbers), float32."""
+    if values.dtype == np.uint8:
+        return values
     low, high = values.min(), values.max()
     if max(-low, high) <= 2.0**53 and np.array_equal(values, np.rint(values)):
         for kind in (np.uint8, np.int16, np.int32, np.int64):
