@@ -155,9 +155,15 @@ def _with_defaults(value: Any, part: dict[str, Any]) -> Any:
 def documented_keys() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every key of the config with its part of the schema, sections as `search.eta`."""
 
+    whole = schema()
+
+    def resolved(part: dict[str, Any]) -> dict[str, Any]:
+        reference = str(part.get("$ref", "")).removeprefix("#/$defs/")
+        return {**whole["$defs"].get(reference, {}), **part}
+
     def walk(part: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for name, below in part.get("properties", {}).items():
-            yield prefix + name, below
+            yield prefix + name, resolved(below)
             yield from walk(below, f"{prefix}{name}.")
 
-    yield from walk(schema(), "")
+    yield from walk(whole, "")

@@ -14,8 +14,11 @@ from dlutil_core.config import workflow_folder
 from dlutil_core.errors import UserError
 from dlutil_core.run_config import EXISTING, RunConfig
 
-EPILOG = """NAME=VALUE before the command reaches def.py; the variables that def.py names in os.environ
-or os.getenv are part of the run. What follows -- goes to snakemake as it is (-- -n is a dry run)."""
+EPILOG = (
+    "NAME=VALUE before the command reaches def.py; the variables that def.py names in os.environ "
+    "or os.getenv are part of the run. What follows -- goes to snakemake as it is (-- -n is a dry "
+    "run)."
+)
 
 
 def main(arguments: list[str], program: str = "main.py") -> int:
