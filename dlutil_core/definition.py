@@ -131,11 +131,10 @@ class Definition:
             raise UserError(f"{self.path}: {name} failed: {told(error, self.path)}") from error
 
     def _own_reward(self) -> bool:
-        from dlutil_core import base_model
+        from dlutil_core.models import LossReward
 
         own = self.model_class().get_hyperband_reward  # type: ignore[attr-defined]
-        built_in = (base_model.RegressionModel, base_model.ClassificationModel)
-        return all(own is not c.get_hyperband_reward for c in built_in)
+        return own is not LossReward.get_hyperband_reward
 
 
 def told(error: BaseException, path: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from queue import Queue
@@ -13,15 +12,10 @@ from typing import Any
 import numpy as np
 
 from dlutil_core.errors import UserError
+from dlutil_core.patterns import natural_key
 
 DEFAULT_MEMORY = 4 * 2**30
 """Bytes that a generator may hold in memory unless it is told otherwise."""
-
-
-def natural_key(path: str) -> list[tuple[int, int, str]]:
-    """A sorting key that compares numbers within names as numbers: batch2 before batch10."""
-    parts = re.split(r"(\d+)", path)
-    return [(1, int(p), "") if p.isdigit() else (0, 0, p) for p in parts]
 
 
 def matching_files(path: str) -> list[str]:

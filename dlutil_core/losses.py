@@ -18,6 +18,8 @@ Criterion = Callable[[Any, Any], torch.Tensor]
 
 _PREDICTIONS = {"input", "inputs"}
 _LABELS = {"target", "targets"}
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_WRAPPERS = ("torch.jit", "torch._dynamo")  # they carry functions of anyone's
 
 
 def bind_criterion(criterion: Callable[..., torch.Tensor]) -> Criterion:
@@ -26,34 +28,65 @@ def bind_criterion(criterion: Callable[..., torch.Tensor]) -> Criterion:
     Parameters named `y_true…` and `y_pred…` are bound by name, `input` and `target` by name too;
     a function or module of torch takes `(input, target)`; everything else `(y_true, y_pred)`.
     """
-    names = parameter_names(criterion)
-    true = next((n for n in names if n.startswith("y_true")), None)
-    pred = next((n for n in names if n.startswith("y_pred")), None)
-    if true is None or pred is None:
-        true = next((n for n in names if n in _LABELS), None)
-        pred = next((n for n in names if n in _PREDICTIONS), None)
+    parameters = _parameters(criterion)
+    true, pred = _pair(parameters)
     if true is not None and pred is not None:
-        return lambda y_true, y_pred: criterion(**{true: y_true, pred: y_pred})
+        if all(parameters[name] in _BY_NAME for name in (true, pred)):
+            return lambda y_true, y_pred: criterion(**{true: y_true, pred: y_pred})
+        if list(parameters).index(pred) < list(parameters).index(true):
+            return lambda y_true, y_pred: criterion(y_pred, y_true)
+        return lambda y_true, y_pred: criterion(y_true, y_pred)
     if _is_of_torch(criterion):
         return lambda y_true, y_pred: criterion(y_pred, y_true)
     return lambda y_true, y_pred: criterion(y_true, y_pred)
 
 
+def _pair(parameters: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Names of the parameters for the label and for the prediction, where they tell."""
+    names = list(parameters)
+    true = next((n for n in names if n.startswith("y_true")), None)
+    pred = next((n for n in names if n.startswith("y_pred")), None)
+    if true is None and pred is None:
+        true = next((n for n in names if n in _LABELS), None)
+        pred = next((n for n in names if n in _PREDICTIONS), None)
+    elif true is None or pred is None:  # one of the first two is named, so the other is the other
+        other = next((n for n in names[:2] if n not in (true, pred)), None)
+        true, pred = (true or other), (pred or other)
+    return true, pred
+
+
 def parameter_names(criterion: Callable[..., Any]) -> list[str]:
-    """Names that a criterion can be called with (of `forward` for a module); none where unknown."""
-    target = criterion.forward if isinstance(criterion, nn.Module) else criterion
+    """Names of a criterion's parameters (of `forward` for a module); none where unknown."""
+    return list(_parameters(criterion))
+
+
+def _parameters(criterion: Callable[..., Any]) -> dict[str, Any]:
+    """The kind of each parameter that the label and the prediction can be given as, by name."""
+    target: Any = getattr(criterion, "_orig_mod", criterion)  # of a compiled module
+    if isinstance(target, nn.Module):
+        target = target.forward
+    if isinstance(target, torch.jit.ScriptFunction):
+        arguments = target.schema.arguments
+        return {argument.name: inspect.Parameter.POSITIONAL_OR_KEYWORD for argument in arguments}
     try:
         parameters = inspect.signature(target).parameters.values()
     except (TypeError, ValueError):
-        return []
-    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        return {}
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, *_BY_NAME)
     bound = set(target.keywords) if isinstance(target, functools.partial) else set()
-    return [p.name for p in parameters if p.kind in by_name and p.name not in bound]
+    return {p.name: p.kind for p in parameters if p.kind in kinds and p.name not in bound}
 
 
 def _is_of_torch(criterion: Any) -> bool:
+    """Whether torch itself says how the criterion is called."""
+    criterion = getattr(criterion, "_orig_mod", criterion)
     if isinstance(criterion, functools.partial):
         return _is_of_torch(criterion.func)
-    owner = criterion if inspect.isroutine(criterion) else type(criterion)
+    if isinstance(
+        criterion, nn.Module
+    ):  # of the class that defines `forward`, which may be torch's
+        owner: Any = type(criterion).forward
+    else:
+        owner = criterion if inspect.isroutine(criterion) else type(criterion)
     module = getattr(owner, "__module__", None) or ""
-    return module == "torch" or module.startswith("torch.")
+    return module.partition(".")[0] == "torch" and not module.startswith(_WRAPPERS)

@@ -16,7 +16,20 @@ from dlutil_core.errors import UserError
 from dlutil_core.training import BaseModel, Row
 
 
-class RegressionModel(BaseModel):
+class LossReward(BaseModel):
+    """A model that is rewarded with minus the validation loss, unless a subclass says otherwise."""
+
+    def get_hyperband_reward(self, result: Any) -> float:
+        """The negative validation loss."""
+        return -float(result["val_loss"])
+
+    def reward(self, row: Row) -> float:
+        """See `BaseModel.reward`; without an override there is no need for pandas."""
+        own = type(self).get_hyperband_reward is LossReward.get_hyperband_reward
+        return -row["val_loss"] if own and "val_loss" in row else super().reward(row)
+
+
+class RegressionModel(LossReward):
     """A model with `nn.MSELoss`; metrics `mse` and `pearson`; the reward is -val_loss.
 
     `init_model` of `def.py` ends in `super().init_model(network, optimizer, constraints=[...])`.
@@ -55,12 +68,8 @@ class RegressionModel(BaseModel):
             "pearson": metrics.pearson(y_true, y_pred),
         }
 
-    def get_hyperband_reward(self, result: Any) -> float:
-        """The negative validation loss."""
-        return -float(result["val_loss"])
 
-
-class ClassificationModel(BaseModel):
+class ClassificationModel(LossReward):
     """A model with cross-entropy; metrics `accuracy` and `auroc`; the reward is -val_loss.
 
     Labels are class numbers `(N,)` or `(N, 1)`, or one-hot `(N, K)`. With `multi_label=True` they
@@ -126,7 +135,3 @@ class ClassificationModel(BaseModel):
         else:
             area = metrics.auroc(y_true, y_pred)
         return {**self.train_metrics(y_true, y_pred), "auroc": area}
-
-    def get_hyperband_reward(self, result: Any) -> float:
-        """The negative validation loss."""
-        return -float(result["val_loss"])

@@ -1,4 +1,4 @@
-"""Globs on relative paths that need not exist yet."""
+"""Names of files: globs on paths that need not exist yet, and natural order."""
 
 from __future__ import annotations
 
@@ -21,3 +21,9 @@ def _regex(pattern: str) -> str:
         else:
             parts.append(re.escape(token))
     return "".join(parts)
+
+
+def natural_key(path: str) -> list[tuple[int, int, str]]:
+    """A sorting key that compares numbers within names as numbers: batch2 before batch10."""
+    parts = re.split(r"(\d+)", path)
+    return [(1, int(p), "") if p.isdigit() else (0, 0, p) for p in parts]

@@ -18,9 +18,8 @@ from dlutil_core import fingerprint, plan
 from dlutil_core.config import validated
 from dlutil_core.errors import UserError
 from dlutil_core.files import read_json, sha256_file
-from dlutil_core.hdf5_source import natural_key
 from dlutil_core.options import TrainingOptions
-from dlutil_core.patterns import matches
+from dlutil_core.patterns import matches, natural_key
 from dlutil_core.preprocess import plan as preprocess
 
 EXISTING = "existing"

@@ -1,0 +1,52 @@
+"""Keeps torch's compiler out of jobs that do not compile.
+
+The first optimizer that is made, and its first step, import `torch._dynamo`, which takes as long as
+torch itself. They need it for nothing but to tell the compiler where to stop. Where torch looks
+different from what is expected here, nothing is changed and the import happens as usual.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+def skip_compiler_import() -> None:
+    """Let optimizers work without importing `torch._dynamo`; idempotent."""
+    import torch
+
+    for owner in _optimizer_classes(torch.optim.Optimizer):
+        for name, method in list(vars(owner).items()):
+            wrapper = getattr(getattr(method, "__code__", None), "co_name", "")
+            inside = getattr(method, "__wrapped__", None)
+            if inside is None:
+                continue
+            if wrapper == "inner" and method.__globals__["__name__"] == "torch._compile":
+                # The wrapper looks here first, and imports the compiler to fill it in.
+                inside.__dict__.setdefault("__dynamo_disable", inside)
+            elif wrapper == "_use_grad":
+                setattr(owner, name, _step(inside))
+
+
+def _step(function: Callable[..., Any]) -> Callable[..., Any]:
+    """An optimizer's step under its own rule for gradients, as torch's wrapper does it."""
+    import torch
+
+    @functools.wraps(function)
+    def step(self: Any, *arguments: Any, **named: Any) -> Any:
+        before = torch.is_grad_enabled()
+        try:
+            torch.set_grad_enabled(self.defaults["differentiable"])
+            return function(self, *arguments, **named)
+        finally:
+            torch.set_grad_enabled(before)
+
+    return step
+
+
+def _optimizer_classes(base: type) -> Iterator[type]:
+    yield base
+    for child in base.__subclasses__():
+        if child.__module__.startswith("torch.optim"):
+            yield from _optimizer_classes(child)
