@@ -66,8 +66,8 @@ def _parameters(criterion: Callable[..., Any]) -> dict[str, Any]:
     if isinstance(target, nn.Module):
         target = target.forward
     if isinstance(target, torch.jit.ScriptFunction):
-        arguments = target.schema.arguments
-        return {argument.name: inspect.Parameter.POSITIONAL_OR_KEYWORD for argument in arguments}
+        schema: Any = target.schema
+        return {a.name: inspect.Parameter.POSITIONAL_OR_KEYWORD for a in schema.arguments}
     try:
         parameters = inspect.signature(target).parameters.values()
     except (TypeError, ValueError):
