@@ -50,11 +50,11 @@ def load(path):
 
 
 def for_test(table):
-    return table * 1.0
+    return table * 1.0  # test
 
 
 def for_prediction(table):
-    return table * 1.0
+    return table * 1.0  # pred
 
 
 def for_saving(Y):
@@ -170,8 +170,9 @@ class Finished:
     def planned(self) -> Counter[str]:
         """How many jobs of each rule were to run, but for `all`, which does nothing."""
         found: Counter[str] = Counter()
-        for block in re.findall(r"^Job stats:\njob .*\n[- ]+\n((?:.+\n)+?)total ", self.output, re.M):
-            found = Counter({n: int(k) for n, k in re.findall(r"^(\S+)\s+(\d+)\n", block, re.M)})
+        tables = re.findall(r"^Job stats:\njob .*\n[- ]+\n((?:.+\n)+?)total ", self.output, re.M)
+        for lines in tables:
+            found = Counter({n: int(k) for n, k in re.findall(r"^(\S+)\s+(\d+)\n", lines, re.M)})
         del found["all"]
         return found
 
