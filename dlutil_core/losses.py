@@ -82,11 +82,8 @@ def _is_of_torch(criterion: Any) -> bool:
     criterion = getattr(criterion, "_orig_mod", criterion)
     if isinstance(criterion, functools.partial):
         return _is_of_torch(criterion.func)
-    if isinstance(
-        criterion, nn.Module
-    ):  # of the class that defines `forward`, which may be torch's
-        owner: Any = type(criterion).forward
-    else:
-        owner = criterion if inspect.isroutine(criterion) else type(criterion)
+    owner: Any = criterion if inspect.isroutine(criterion) else type(criterion)
+    if isinstance(criterion, nn.Module):  # a subclass may have inherited its `forward`
+        owner = next((c for c in type(criterion).__mro__ if "forward" in vars(c)), owner)
     module = getattr(owner, "__module__", None) or ""
     return module.partition(".")[0] == "torch" and not module.startswith(_WRAPPERS)
