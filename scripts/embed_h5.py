@@ -6,11 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-# The repository, instead of the folder of scripts: whose names would hide the standard library's.
-sys.path[0] = str(Path(__file__).resolve().parent.parent)
+# The repository, instead of this folder, whose names would hide the standard library's.
+if not sys.flags.safe_path:
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from dlutil_core import script  # noqa: E402
-from dlutil_core.preprocess.embed import Embedding, embed  # noqa: E402
+from dlutil_core import script
+from dlutil_core.preprocess.embed import Embedding, embed
 
 
 def main(arguments: argparse.Namespace) -> None:

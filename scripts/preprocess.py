@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
-# The repository, instead of the folder of scripts: whose names would hide the standard library's.
-sys.path[0] = str(Path(__file__).resolve().parent.parent)
-
-from dlutil_core import script  # noqa: E402
-from dlutil_core.preprocess.pipeline import preprocess  # noqa: E402
+from dlutil_core import script
+from dlutil_core.preprocess.pipeline import preprocess
 
 
 def main(arguments: argparse.Namespace) -> None:

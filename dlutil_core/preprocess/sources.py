@@ -119,7 +119,11 @@ def _labelled(block: Block, label: int) -> Block:
 
 def form_of(path: str, options: Options) -> str:
     """`fasta`, `pasted`, `bed` or `table`: what the first lines of a file say that it is."""
-    head = next(blocks(path))[0].lstrip()
+    head = b""
+    for text, _ in blocks(path):
+        head = (head + text).lstrip()
+        if head.count(b"\n") > 1:
+            break
     lines = [line for line in head.split(b"\n", 3)[:3] if line.strip()]
     if not lines:
         raise UserError(f"{path}: holds nothing but blanks; give a file with at least one record")
