@@ -93,9 +93,10 @@ def pearson(y_true: Array, y_pred: Array) -> float:
         return float(np.mean(columns))
     a = y_true.ravel().astype(np.float64)
     b = y_pred.ravel().astype(np.float64)
-    if len(a) < 2:
+    if len(a) < 2 or (a == a[0]).all() or (b == b[0]).all():  # a rounded mean would not tell
         return float("nan")
-    a -= a.mean()
-    b -= b.mean()
-    scale = float(np.sqrt(np.dot(a, a) * np.dot(b, b)))
+    with np.errstate(invalid="ignore", over="ignore"):  # predictions of a diverged model
+        a -= a.mean()
+        b -= b.mean()
+        scale = float(np.sqrt(np.dot(a, a) * np.dot(b, b)))
     return float(np.dot(a, b)) / scale if scale > 0 and np.isfinite(scale) else float("nan")
