@@ -66,7 +66,8 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
     import jsonschema
 
     plain = copy.deepcopy(dict(config))
-    for name in ("search", "env", "data_files", "preprocess", "predict", "definition_files"):
+    sections = ("search", "env", "data_files", "preprocess", "explain")
+    for name in (*sections, "predict", "definition_files"):
         if plain.get(name, 0) is None:  # an empty `search:` in YAML
             del plain[name]
     if isinstance(plain.get("predict"), str):

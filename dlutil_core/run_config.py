@@ -240,11 +240,59 @@ class RunConfig:
             found += [f"test/{name}" for name in TEST_FILES]
         for name in self.predicted:
             found += [f"predictions/{name}.npy", f"predictions/{name}.tsv"]
-        return found
+        return found + list(REPORT_FILES)
+
+    # The report
+
+    def report_inputs(self) -> list[str]:
+        """Files that the report tells of, relative to the result folder."""
+        made = {*REPORT_FILES, "test/performance.svg", "test/errors.svg"}
+        names = [n for n in self.result_files() if not n.startswith("predictions/")]
+        return [n for n in names if n not in made and not n.endswith("/best.pt")]
+
+    def statistics(self) -> list[str]:
+        """Statistics of labelled sets that preprocessing writes, relative to the data folder."""
+        written = preprocess.output_files(self.values["preprocess"])
+        data = [n for s in ("train", "valid", "test") for n in self.planned.get(s, [])]
+        return [n for n in map(preprocess.statistics_name, data) if n in written]
+
+    def told_preprocess(self) -> dict[str, Any]:
+        """How the data were made, without paths."""
+        section = self.values["preprocess"]
+        told = {k: section[k] for k in TOLD_OF_PREPROCESSING if section.get(k) is not None}
+        if section.get("negatives") == "shuffle":
+            told["negatives"] = "shuffle"
+        if section.get("alphabet") in ("dna", "rna", "protein"):
+            told["alphabet"] = section["alphabet"]
+        return told
 
 
 BEST_FILES = ("model.pt", "config.json", "history.csv", "leaderboard.csv", "provenance.json")
-TEST_FILES = ("metrics.json", "outputs.npz", "provenance.json", "performance.svg")
+TEST_FILES = (
+    "metrics.json",
+    "outputs.npz",
+    "provenance.json",
+    "intervals.json",
+    "performance.svg",
+    "errors.svg",
+)
+REPORT_FILES = (
+    "report.html",
+    "search/learning_curves.svg",
+    "search/hyperparameters.svg",
+    "search/parallel_coordinates.svg",
+    "best/history.svg",
+)
+TOLD_OF_PREPROCESSING = (
+    "split",
+    "negatives_per_positive",
+    "window",
+    "ambiguous",
+    "length",
+    "align",
+    "width",
+    "reverse_complement",
+)
 
 
 def bracket_files(number: int) -> list[str]:

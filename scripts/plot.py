@@ -1,4 +1,4 @@
-"""Draws how the best model does on the test set."""
+"""Draws how the best model does on the test set, with confidence intervals."""
 
 import argparse
 from pathlib import Path
@@ -14,5 +14,5 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = script.parser(__doc__)
     parser.add_argument("--outputs", type=Path, required=True, help="test/outputs.npz")
-    parser.add_argument("--out", type=Path, required=True, help="the picture, SVG")
+    parser.add_argument("--out", type=Path, required=True, help="the folder test")
     script.run(main, parser.parse_args())

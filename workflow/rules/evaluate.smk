@@ -27,10 +27,24 @@ rule plot:
     input:
         f"{RESULT}/test/outputs.npz",
     output:
-        f"{RESULT}/test/performance.svg",
+        performance=report(
+            f"{RESULT}/test/performance.svg",
+            caption="../report/performance.rst",
+            category="Test",
+            labels={"shows": "performance"},
+        ),
+        errors=report(
+            f"{RESULT}/test/errors.svg",
+            caption="../report/errors.rst",
+            category="Test",
+            labels={"shows": "errors"},
+        ),
+        intervals=f"{RESULT}/test/intervals.json",
     log:
         f"{RESULT}/logs/plot.log",
+    params:
+        out=subpath(output[0], parent=True),
     message:
         "Drawing the test results"
     shell:
-        "{PYTHON} {SCRIPTS}/plot.py --outputs {input:q} --out {output:q} --log {log:q}"
+        "{PYTHON} {SCRIPTS}/plot.py --outputs {input:q} --out {params.out:q} --log {log:q}"

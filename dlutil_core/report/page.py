@@ -1,0 +1,172 @@
+"""report.html: one file that tells what was asked, searched, found and tested.
+
+It opens without a network, holds nothing that differs between two equal runs, and is small even for
+large searches.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dlutil_core.files import write_text
+from dlutil_core.report import performance, search_figures, tables
+from dlutil_core.report.best_figures import history_figures
+from dlutil_core.report.chart import save
+from dlutil_core.report.collect import Results
+from dlutil_core.report.explained import explained_section
+from dlutil_core.report.style import CHART_CSS, DARK, LIGHT
+
+TEMPLATE = Path(__file__).parent / "template"
+
+HYPERPARAMETER_NOTE = (
+    "One point for each trial: the value of the hyperparameter and the trial's best reward. The "
+    "darker, the longer it was trained; trials that were cut early lie low for that reason alone, "
+    "so compare within one shade. Orange is the best of all; a triangle lies outside the axis."
+)
+HISTORY_NOTE = (
+    "Training values are means over the batches of an epoch, while the weights change and dropout "
+    "is on; validation values are computed at the epoch's end. The dotted line is the epoch whose "
+    "weights were kept. Training that goes on to fall while validation rises is overfitting."
+)
+
+
+def write_report(results: Results, out: Path) -> None:
+    """Write `report.html`, and the search's pictures as files of their own.
+
+    Parameters
+    ----------
+    out
+        The result folder: `report.html`, `search/*.svg` and `best/history.svg` are written.
+    """
+    parallel = search_figures.parallel_coordinates(results)
+    curves = search_figures.learning_curves(results)
+    hyperparameters = search_figures.hyperparameter_figures(results)
+    history = history_figures(results)
+    save([f.chart for f in curves], out / "search" / "learning_curves.svg")
+    shown = [f.chart for f in hyperparameters] or [curves[0].chart]
+    save(shown, out / "search" / "hyperparameters.svg")
+    chart = parallel.chart if parallel is not None else curves[0].chart
+    save([chart], out / "search" / "parallel_coordinates.svg")
+    save([f.chart for f in history], out / "best" / "history.svg")
+    pictures = {
+        "curves": curves,
+        "hyperparameters": hyperparameters,
+        "parallel": parallel,
+        "history": history,
+    }
+    write_text(out / "report.html", render(results, pictures))
+
+
+def render(results: Results, pictures: dict[str, Any]) -> str:
+    """The page as text."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False, lstrip_blocks=False
+    )
+    template = environment.from_string((TEMPLATE / "report.html.j2").read_text(encoding="utf-8"))
+    dark = f"@media (prefers-color-scheme:dark){{:root{{{DARK}}}}}"
+    screen = f"@media print{{:root{{{LIGHT}}}}}"
+    css = (TEMPLATE / "report.css").read_text(encoding="utf-8")
+    content = {
+        **pictures,
+        **_text(results),
+        **_tables(results),
+        **_test(results),
+        "explained": explained_section(results),
+        "sections": _sections(results),
+        "css": f":root{{{LIGHT}}}{dark}{screen}{CHART_CSS}{css}",
+        "js": (TEMPLATE / "report.js").read_text(encoding="utf-8"),
+        "first": tables.SHOWN_AT_FIRST,
+        "version": results.provenance["dlutil"],
+        "hyperparameter_note": HYPERPARAMETER_NOTE,
+        "history_note": HISTORY_NOTE,
+    }
+    return template.render(content)
+
+
+def _sections(results: Results) -> list[tuple[str, str]]:
+    found = [("asked", "What was asked"), ("search", "The search"), ("best", "The best model")]
+    if results.test is not None:
+        found.append(("test", "The test"))
+    if results.explained is not None:
+        found.append(("explained", "What the model saw"))
+    return [*found, ("provenance", "Provenance")]
+
+
+def _text(results: Results) -> dict[str, Any]:
+    best, plan = results.best, results.plan
+    count = len(results.trials)
+    trained = sum(w.count for w in results.weights if w.trained)
+    kept = sum(w.count for w in results.weights if not w.trained)
+    failed = sum(t.failed for t in results.trials)
+    kind = "hyperband search" if plan["method"] == "hyperband" else "run of one configuration"
+    headline = (
+        f"A {kind} over {count} trial{'s' if count > 1 else ''} of up to {plan['max_epochs']} "
+        f"epochs; trial {best.number} of bracket {best.bracket} did best, in its epoch "
+        f"{best.best_epoch}."
+    )
+    facts = [
+        ("best reward", tables.shown(best.score), f"trial {best.number}, epoch {best.best_epoch}"),
+        ("trials", str(count), f"{failed} failed"),
+        ("parameters", f"{trained:,}".replace(",", "\u202f"), "of the best model"),
+    ]
+    if results.test is not None:
+        known = results.test.intervals["metrics"]
+        for name, value in list(results.test.metrics.items())[:4]:
+            found = known.get(name)
+            interval = tables._interval(found, value)
+            note = f"{interval} (95 %)" if interval else ""
+            facts.append((f"test {name}", tables.shown(value, 4), note))
+    size = f"{trained:,} trained numbers in {len(results.weights)} tensors".replace(",", "\u202f")
+    return {
+        "headline": headline,
+        "facts": facts,
+        "best_text": (
+            f"Trial {best.number}: reward {tables.shown(best.score, 6)} on the validation set in "
+            f"epoch {best.best_epoch} of {best.epochs}. Its configuration:"
+        ),
+        "size_text": size + (f", and {kept} numbers of running statistics." if kept else "."),
+    }
+
+
+def _tables(results: Results) -> dict[str, Any]:
+    config = results.provenance["config"]
+    train = {k: v for k, v in results.provenance.items() if k not in ("config", "data_sha256")}
+    files = dict(results.provenance["data_sha256"])
+    provenance = [
+        tables.pairs_table("The search.", train),
+        tables.pairs_table("SHA-256 of the training and validation data.", files),
+    ]
+    if results.test is not None:
+        test = {k: v for k, v in results.test.provenance.items() if k != "data_sha256"}
+        files = dict(results.test.provenance["data_sha256"])
+        provenance += [
+            tables.pairs_table("The test.", test),
+            tables.pairs_table("SHA-256 of the test data.", files),
+        ]
+    preprocess = results.preprocess
+    return {
+        "config": tables.pairs_table("What can change a result, without paths.", config),
+        "data": tables.data_table(results),
+        "preprocess": tables.pairs_table("Preprocessing, without paths.", preprocess)
+        if preprocess
+        else None,
+        "plan": tables.plan_table(results),
+        "leaderboard": tables.leaderboard(results),
+        "failed": tables.failed_trials(results),
+        "best_config": tables.pairs_table("Hyperparameters of the best model.", results.config),
+        "weights": tables.weights_table(results),
+        "metrics": tables.metrics_table(results),
+        "provenance": provenance,
+    }
+
+
+def _test(results: Results) -> dict[str, Any]:
+    if results.test is None:
+        return {}
+    return {
+        "performance": performance.performance(results.test.task),
+        "errors": performance.errors(results.test.task),
+    }
