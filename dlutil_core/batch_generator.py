@@ -6,6 +6,7 @@ drawn from torch's global generator, which training seeds anew for each epoch of
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -79,6 +80,17 @@ class BatchGenerator:
                 x = tree_map(lambda part: self._augmented(part, rng), x)
             yield (x, y) if self.has_labels else x
 
+    def in_pieces(self, size: int) -> Iterator[Any]:
+        """The same samples in the same order, but `size` at a time where all would come at once.
+
+        Evaluation and prediction take this, so that no whole set is converted together.
+        """
+        pieces = self
+        if self.batch_size is None and type(self).__iter__ is BatchGenerator.__iter__:
+            pieces = copy.copy(self)
+            pieces.batch_size, pieces.drop_last = size, False
+        return iter(pieces)
+
     def prepare(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Convert the stored arrays of a batch to what a model takes."""
         return tree_map(as_input, x), (tree_map(as_label, y) if self.has_labels else None)
@@ -124,8 +136,8 @@ class MatrixBatchGenerator(BatchGenerator):
         drop_last: bool = False,
         reverse_complement: float = 0.0,
     ) -> None:
-        self.X = tree_map(_compact, X)
-        self.Y = None if Y is None else tree_map(_compact, Y)
+        self.X = tree_map(_compact, _table(X))
+        self.Y = None if Y is None else tree_map(_compact, _table(Y))
         samples = self._checked_samples()
         super().__init__(samples, batch_size, shuffle, drop_last, reverse_complement)
 
@@ -196,9 +208,12 @@ class H5pyBatchGenerator(BatchGenerator):
         self.source = Hdf5Source(path, labels, memory)
         super().__init__(self.source.rows, batch_size, shuffle, drop_last, reverse_complement)
         self.process_x_y = process_x_y
-        rows = shuffle_buffer or max(1, BUFFER_BYTES // max(self.source.row_bytes, 1))
+        row_bytes = max(self.source.row_bytes, 1)
+        rows = shuffle_buffer or max(1, BUFFER_BYTES // row_bytes)
+        if not shuffle:  # the order is the files', however much is read at once
+            rows = min(rows, max(1, self.source.memory // (3 * row_bytes) // BLOCK * BLOCK))
         self.shuffle_buffer = math.ceil(rows / BLOCK) * BLOCK
-        if self.source.streamed:
+        if self.source.streamed and shuffle:
             self.source.check_buffer(min(self.shuffle_buffer, self.samples))
 
     @property
@@ -210,6 +225,8 @@ class H5pyBatchGenerator(BatchGenerator):
         return (x, y) if self.process_x_y is None else self.process_x_y(x, y)
 
     def _raw_batches(self, rng: np.random.Generator | None) -> Iterator[tuple[Any, Any]]:
+        if not self.samples:
+            return
         segments = self._segments(rng)
         if not self.source.streamed:
             order = np.concatenate([blocks_rows(b, self.samples)[p] for b, p in segments])
@@ -271,11 +288,25 @@ def as_label(y: Any) -> Any:
     return y.astype(np.float32) if y.dtype.kind == "f" else y
 
 
+def _table(values: Any) -> Any:
+    """A list of numbers, or of such lists, as an array; a list of arrays is one of inputs."""
+    if isinstance(values, list) and all(not _is_array(leaf) for _, leaf in tree_leaves(values)):
+        return np.asarray(values)
+    return values
+
+
+def _is_array(leaf: Any) -> bool:
+    return len(getattr(leaf, "shape", ())) > 0
+
+
 def _compact(values: Any) -> Any:
     """Keep arrays and tensors; make an array of anything else; halve float64 at once."""
     if isinstance(values, torch.Tensor):
         return values
     array = np.asarray(values)
-    if array.dtype == object:
-        raise ValueError("X and Y must be numbers, but an array of Python objects was given")
+    if array.dtype.kind not in "fiub":
+        raise ValueError(
+            f"X and Y must be numbers, but an array of {array.dtype} was given; encode texts and "
+            "choose columns before"
+        )
     return array.astype(np.float32) if array.dtype == np.float64 else array

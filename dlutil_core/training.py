@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from dlutil_core.batch_generator import BatchGenerator
 from dlutil_core.checkpoint import read_checkpoint, write_checkpoint
 from dlutil_core.constraints import Constraint
 from dlutil_core.errors import UserError
@@ -92,7 +93,7 @@ class BaseModel:
             Applied in place after every optimizer step, in this order.
         scheduler
             Of the learning rate, over `optimizer`; stepped once an epoch
-            (`ReduceLROnPlateau`: by the reward).
+            (`ReduceLROnPlateau`: by the reward, or by minus the reward where its mode is `min`).
         """
         if network is None or criterion is None or optimizer is None:
             raise UserError(
@@ -225,15 +226,22 @@ class BaseModel:
 
         result = pd.Series({k: v for k, v in row.items() if k != "epoch"}, dtype=float)
         try:
-            return float(self.get_hyperband_reward(result))
+            found = self.get_hyperband_reward(result)
         except KeyError as error:
             raise UserError(
                 f"get_hyperband_reward reads {error}, but there are only {', '.join(result.index)}"
             ) from error
+        try:
+            return float(found)
+        except (TypeError, ValueError):
+            raise UserError(
+                f"{type(self).__name__}.get_hyperband_reward returned {found!r}, but must return a "
+                "number"
+            ) from None
 
     def _step_scheduler(self, reward: float) -> None:
         if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
-            self.scheduler.step(reward)
+            self.scheduler.step(reward if self.scheduler.mode == "max" else -reward)
         elif self.scheduler is not None:
             self.scheduler.step()
 
@@ -248,14 +256,14 @@ class BaseModel:
         with torch.no_grad():
             row = {"loss": float(self.loss(y_true, y_pred_loss))}
         found = self.eval_metrics(numpy_tree(y_true), numpy_tree(y_pred))
-        return row | {name: float(value) for name, value in found.items()}
+        return row | self._numbers("eval_metrics", found)
 
     @torch.no_grad()
     def outputs(self, loader: Iterable[Any]) -> tuple[Any, torch.Tensor, torch.Tensor]:
         """`(y_true, y_pred, y_pred_loss)` of a whole labelled set, in the loader's order."""
         self.network.eval()
         parts = []
-        for batch in loader:
+        for batch in self._evaluated(loader):
             for piece in self._pieces(batch):
                 x, y = self.batch_to_device(piece)
                 y_pred, y_pred_loss = self.forward(x)
@@ -267,15 +275,25 @@ class BaseModel:
 
     @torch.no_grad()
     def predict(self, loader: Iterable[Any]) -> np.ndarray:
-        """Predictions `(N, …)` of a loader of inputs, as a numpy array in the loader's order."""
+        """Predictions `(N, …)` of a loader of inputs, as a numpy array in the loader's order.
+
+        Labels that a `BatchGenerator` gives too are passed over.
+        """
         self.network.eval()
+        labelled = bool(getattr(loader, "has_labels", False))
         parts = []
-        for batch in loader:
-            for piece in self._pieces(batch):
+        for batch in self._evaluated(loader):
+            for piece in self._pieces(_inputs(batch, labelled)):
                 parts.append(self._full(self.forward(self.to_device(piece))[0]).cpu())
         if not parts:
             raise UserError("the loader to predict gave no batch; check its data")
         return np.asarray(torch.cat(parts).numpy())
+
+    def _evaluated(self, loader: Iterable[Any]) -> Iterable[Any]:
+        """A loader's batches; our own generators need not make one batch of a whole set."""
+        if isinstance(loader, BatchGenerator):
+            return loader.in_pieces(self.eval_batch_size)
+        return loader
 
     def _pieces(self, batch: Any) -> Iterable[Any]:
         """A batch in pieces of at most `eval_batch_size` samples."""
@@ -316,7 +334,18 @@ class BaseModel:
         return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
 
     def _numpy_train_metrics(self, y_true: Any, y_pred: Any) -> Row:
-        return self.train_metrics(numpy_tree(y_true), numpy_tree(self._full(y_pred)))
+        found = self.train_metrics(numpy_tree(y_true), numpy_tree(self._full(y_pred)))
+        return self._numbers("train_metrics", found)
+
+    def _numbers(self, name: str, found: Any) -> Row:
+        """What a metrics method returned, as floats."""
+        try:
+            return {str(key): float(value) for key, value in found.items()}
+        except (AttributeError, TypeError, ValueError):
+            raise UserError(
+                f"{type(self).__name__}.{name} returned {str(found)[:80]}, but must return a "
+                "dictionary of numbers"
+            ) from None
 
     # Saving and loading
 
@@ -342,3 +371,10 @@ class BaseModel:
             self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None and "scheduler" in state:
             self.scheduler.load_state_dict(state["scheduler"])
+
+
+def _inputs(batch: Any, labelled: bool) -> Any:
+    """The inputs of a batch to predict; a `DataLoader` of a `TensorDataset` puts them in a list."""
+    if isinstance(batch, (tuple, list)) and (len(batch) == 1 or (labelled and len(batch) == 2)):
+        return batch[0]
+    return batch
