@@ -1,6 +1,6 @@
-"""A rung's trials as jobs of their own: a slot is trained, a rung's slots are ranked.
+"""A rung's trials as jobs of their own: slots are trained, a rung's slots are ranked.
 
-Which trial fills a slot is found when the slot runs; the DAG is static. Trials go through the same
+Which trial fills a slot is found when its job runs; the DAG is static. Trials go through the same
 memo as in bracket jobs, so both ways leave the same files.
 """
 
@@ -16,34 +16,38 @@ from dlutil_core.outcome import Outcome, promoted, ranked
 from dlutil_core.session import Session
 
 
-def train_slot(
+def train_slots(
     session: Session,
     plan: dict[str, Any],
     bracket: int,
     rung: int,
-    slot: int,
+    slots: range,
     ranking: Path | None,
+    workers: int,
     out: Path,
 ) -> None:
-    """Train the slot's trial to the rung's epochs and write what came of it.
+    """Train the slots' trials to the rung's epochs and write what came of them.
 
     Parameters
     ----------
     ranking
         The ranking of the rung before; `None` for the first rung, whose trials the plan names. A
         slot stays empty where fewer trials than slots succeeded.
+    workers
+        How many trials are trained side by side.
     """
-    run = BracketRun(session, plan, bracket, workers=1)
+    run = BracketRun(session, plan, bracket, workers)
     epochs = run.rungs[rung]["epochs"]
     going_on = list(run.trials) if ranking is None else files.read_json(ranking)["promoted"]
-    result: dict[str, Any] = {"bracket": bracket, "rung": rung, "slot": slot, "epochs": epochs}
-    if slot >= len(going_on):
-        files.write_json(out, {**result, "trial": None})
-        return
-    trial = going_on[slot]
+    filled = {slot: going_on[slot] for slot in slots if slot < len(going_on)}
     with run.pool:
-        found = run.train([trial], epochs)[0]
-    files.write_json(out, {**result, "trial": trial, **slot_fields(found)})
+        found = {o.trial: o for o in run.train(list(filled.values()), epochs)}
+    rows: list[dict[str, Any]] = []
+    for slot in slots:
+        trial = filled.get(slot)
+        held = {} if trial is None else slot_fields(found[trial])
+        rows.append({"slot": slot, "trial": trial, **held})
+    files.write_json(out, {"bracket": bracket, "rung": rung, "epochs": epochs, "slots": rows})
 
 
 def slot_fields(found: Outcome) -> dict[str, Any]:
@@ -61,23 +65,7 @@ def rank_rung(plan: dict[str, Any], bracket: int, rung: int, slots: list[Path], 
     """Check a rung's slots against the plan, rank them, and write who is promoted."""
     entry = next(b for b in plan["brackets"] if b["bracket"] == bracket)
     rungs = entry["rungs"]
-    filled = []
-    for number, path in enumerate(slots):
-        slot = files.read_json(path)
-        wanted = (bracket, rung, number, rungs[rung]["epochs"])
-        if (slot["bracket"], slot["rung"], slot["slot"], slot["epochs"]) != wanted:
-            raise UserError(
-                f"{path}: holds bracket, rung, slot, epochs "
-                f"{slot['bracket']}, {slot['rung']}, {slot['slot']}, {slot['epochs']}, but the "
-                f"plan has {', '.join(map(str, wanted))}; remove the file and run again"
-            )
-        if slot["trial"] is not None:
-            if slot["trial"] not in entry["trials"]:
-                raise UserError(
-                    f"{path}: trial {slot['trial']} is not of bracket {bracket}; remove the file "
-                    "and run again"
-                )
-            filled.append(slot)
+    filled = [slot for slot in read_slots(entry, rung, slots) if slot["trial"] is not None]
     order = ranked([_outcome(slot) for slot in filled])
     if rung == 0:
         # Later rungs may fail as a whole: what was not promoted to them still has its results.
@@ -93,6 +81,34 @@ def rank_rung(plan: dict[str, Any], bracket: int, rung: int, slots: list[Path], 
             "promoted": promoted(order, next_slots),
         },
     )
+
+
+def read_slots(entry: dict[str, Any], rung: int, paths: list[Path]) -> list[dict[str, Any]]:
+    """The slots of a rung from the files of its jobs, checked against the plan's bracket."""
+    planned = entry["rungs"][rung]
+    wanted = (entry["bracket"], rung, planned["epochs"])
+    found: list[dict[str, Any]] = []
+    for path in paths:
+        job = files.read_json(path)
+        if (job["bracket"], job["rung"], job["epochs"]) != wanted:
+            raise UserError(
+                f"{path}: holds bracket, rung, epochs {job['bracket']}, {job['rung']}, "
+                f"{job['epochs']}, but the plan has {', '.join(map(str, wanted))}; remove the file "
+                "and run again"
+            )
+        for slot in job["slots"]:
+            if slot["trial"] is not None and slot["trial"] not in entry["trials"]:
+                raise UserError(
+                    f"{path}: trial {slot['trial']} is not of bracket {entry['bracket']}; remove "
+                    "the file and run again"
+                )
+        found += job["slots"]
+    if [slot["slot"] for slot in found] != list(range(planned["trials"])):
+        raise UserError(
+            f"{paths[0].parent}: its files hold slots {[slot['slot'] for slot in found]}, but the "
+            f"plan has {planned['trials']} from 0 on; remove the folder and run again"
+        )
+    return found
 
 
 def _outcome(slot: dict[str, Any]) -> Outcome:

@@ -10,6 +10,7 @@ if (ROOT / "dlutil_core").is_dir() and str(ROOT) not in sys.path:
 
 from dlutil_core import workflow_ends
 from dlutil_core.errors import UserError
+from dlutil_core.job_sizes import JobSizes
 from dlutil_core.run_config import BEST_FILES, RunConfig
 
 try:
@@ -23,7 +24,9 @@ CFG = RUN.values
 DATA = RUN.data
 RESULT = RUN.result
 DEFINITION = RUN.definition
-JOBS = RUN.search["jobs"]
+SIZES = JobSizes(CFG, RUN.plan)
+JOBS = SIZES.kind
+GPUS = SIZES.gpus
 BRACKETS = {bracket.number: bracket for bracket in RUN.plan.brackets}
 KEEP = CFG["keep_checkpoints"]
 PRUNED = [f"{RESULT}/logs/pruned.txt"] if RUN.trains and KEEP != "all" else []
@@ -32,7 +35,9 @@ PRUNED = [f"{RESULT}/logs/pruned.txt"] if RUN.trains and KEEP != "all" else []
 PYTHON = f"{'python' if workflow.deployment_settings.deployment_method else shlex.quote(sys.executable)} -P"
 if (ROOT / "dlutil_core").is_dir():
     PYTHON = f"PYTHONPATH={shlex.quote(str(ROOT))}${{PYTHONPATH:+:$PYTHONPATH}} {PYTHON}"
-SCRIPTS = shlex.quote(str(Path(workflow.current_basedir).parent.parent / "scripts"))
+SCRIPTS = shlex.quote(str(ROOT / "scripts"))
+# What `--sdm conda` makes for the jobs; PYTHONPATH brings dlutil itself.
+ENVIRONMENT = str(ROOT / "environment.yml")
 
 TRAIN_ARGUMENTS = RUN.arguments("train")
 TEST_ARGUMENTS = RUN.arguments("test")
@@ -42,7 +47,7 @@ PREDICT_ARGUMENTS = RUN.arguments("predict")
 wildcard_constraints:
     bracket=r"\d+",
     rung=r"\d+",
-    slot=r"\d+",
+    job=r"\d+",
     file=r".+",
     subpath=r".+",
 
@@ -54,6 +59,17 @@ def data_files(names):
 
 def digests(names):
     return [f"{RESULT}/digests/{name}.sha256" for name in names]
+
+
+# What jobs ask for. These are functions, since both grow when a job is tried again.
+
+
+def memory(_, attempt, threads):
+    return SIZES.mem_mb(attempt, threads)
+
+
+def minutes(_, attempt, threads):
+    return SIZES.runtime(attempt, threads)
 
 
 onstart:

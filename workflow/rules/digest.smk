@@ -9,6 +9,8 @@ rule digest:
         f"{RESULT}/digests/{{file}}.sha256",
     log:
         f"{RESULT}/logs/digest/{{file}}.log",
+    conda:
+        ENVIRONMENT
     message:
         "Hashing {wildcards.file}"
     shell:

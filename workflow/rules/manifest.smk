@@ -8,6 +8,9 @@ rule manifest:
         f"{RESULT}/MANIFEST.sha256",
     log:
         f"{RESULT}/logs/manifest.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
     params:
         files=RUN.result_files(),
         result=f"{RESULT}",

@@ -8,6 +8,9 @@ rule plan:
         f"{RESULT}/search/plan.json",
     log:
         f"{RESULT}/logs/plan.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
     params:
         identity=RUN.identity("plan"),
         search=RUN.plan_arguments(),

@@ -12,6 +12,12 @@ rule predict:
         f"{RESULT}/predictions/{{subpath}}.tsv",
     log:
         f"{RESULT}/logs/predict/{{subpath}}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
+        gpu=GPUS,
     params:
         identity=RUN.identity("predict"),
     message:

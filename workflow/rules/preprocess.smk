@@ -15,6 +15,8 @@ if PREPROCESSED:
             [f"{DATA}/{name}" for name in PREPROCESSED],
         log:
             f"{RESULT}/logs/preprocess.log",
+        conda:
+            ENVIRONMENT
         params:
             # functions, since Snakemake would take {data} in the section for a wildcard
             section=lambda _: "--section=" + json.dumps(CFG["preprocess"], sort_keys=True),

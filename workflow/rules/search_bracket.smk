@@ -13,7 +13,16 @@ rule bracket:
         f"{RESULT}/search/bracket-{{bracket}}/best.pt",
     log:
         f"{RESULT}/logs/bracket-{{bracket}}.log",
-    threads: max(1, (workflow.cores or len(BRACKETS)) // len(BRACKETS))
+    conda:
+        ENVIRONMENT
+    threads: SIZES.bracket_threads(None if SIZES.on_cluster else workflow.cores)
+    resources:
+        mem_mb=memory,
+        runtime=lambda wildcards, attempt, threads: SIZES.runtime(
+            attempt, threads, SIZES.bracket_epochs(int(wildcards.bracket))
+        ),
+        gpu=GPUS,
+        cpus_per_task=lambda _, threads: threads,
     params:
         identity=RUN.identity("train"),
         out=subpath(output[0], parent=True),

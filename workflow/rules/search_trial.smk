@@ -1,5 +1,6 @@
-# Hyperband, one job per slot of a rung. Which trial fills a promoted slot is found when the slot
-# runs, in the ranking of the rung before; the graph itself is known beforehand.
+# Hyperband, one job per slot of a rung, or for several slots where the rung is short. Which trial
+# fills a promoted slot is found when its job runs, in the ranking of the rung before; the graph itself
+# is known beforehand.
 
 SLOTS = f"{RESULT}/search/slots/bracket-{{bracket}}/rung-{{rung}}"
 
@@ -10,10 +11,19 @@ def ranking_before(wildcards):
     return [f"{folder}/rung-{rung - 1}.json"] if rung else []
 
 
-def slots_of_rung(wildcards):
-    rung = BRACKETS[int(wildcards.bracket)].rungs[int(wildcards.rung)]
+def jobs_of_rung(wildcards):
     folder = f"{RESULT}/search/slots/bracket-{wildcards.bracket}/rung-{wildcards.rung}"
-    return [f"{folder}/{slot}.json" for slot in range(rung.trials)]
+    jobs = SIZES.slots(int(wildcards.bracket), int(wildcards.rung))
+    return [f"{folder}/{job}.json" for job in range(len(jobs))]
+
+
+def slots_of_job(wildcards):
+    return SIZES.slots(int(wildcards.bracket), int(wildcards.rung))[int(wildcards.job)]
+
+
+def epochs_of_job(wildcards):
+    epochs = SIZES.epochs(int(wildcards.bracket), int(wildcards.rung))
+    return epochs * len(slots_of_job(wildcards))
 
 
 def last_ranking(wildcards):
@@ -29,29 +39,44 @@ rule trial:
         data=ancient(data_files(RUN.stage_files("train"))),
         digests=digests(RUN.stage_files("train")),
     output:
-        f"{SLOTS}/{{slot}}.json",
+        f"{SLOTS}/{{job}}.json",
     log:
-        f"{RESULT}/logs/trials/bracket-{{bracket}}/rung-{{rung}}/{{slot}}.log",
-    threads: CFG["search"]["threads_per_trial"]
+        f"{RESULT}/logs/trials/bracket-{{bracket}}/rung-{{rung}}/{{job}}.log",
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: SIZES.slots_threads(len(slots_of_job(wildcards)))
+    resources:
+        mem_mb=memory,
+        runtime=lambda wildcards, attempt, threads: SIZES.runtime(
+            attempt, threads, epochs_of_job(wildcards)
+        ),
+        gpu=GPUS,
+        cpus_per_task=lambda _, threads: threads,
     params:
         identity=RUN.identity("train"),
-        ranking=lambda _, input: f"--ranking {input.ranking}" if input.ranking else "",
+        slots=lambda wildcards: "--slots {0.start} {0.stop}".format(slots_of_job(wildcards)),
+        ranking=lambda _, input: (
+            f"--ranking {shlex.quote(str(input.ranking))}" if input.ranking else ""
+        ),
     message:
-        "Training slot {wildcards.slot} of rung {wildcards.rung}, bracket {wildcards.bracket}"
+        "Training job {wildcards.job} of rung {wildcards.rung}, bracket {wildcards.bracket}"
     shell:
-        "{PYTHON} {SCRIPTS}/train_slot.py {TRAIN_ARGUMENTS} --plan {input.plan:q} {params.ranking}"
+        "{PYTHON} {SCRIPTS}/train_slots.py {TRAIN_ARGUMENTS} --plan {input.plan:q} {params.ranking}"
         " --digests {input.digests:q} --bracket {wildcards.bracket} --rung {wildcards.rung}"
-        " --slot {wildcards.slot} --out {output:q} --log {log:q}"
+        " {params.slots} --cores {threads} --out {output:q} --log {log:q}"
 
 
 rule ranking:
     input:
         plan=f"{RESULT}/search/plan.json",
-        slots=slots_of_rung,
+        slots=jobs_of_rung,
     output:
         f"{SLOTS}.json",
     log:
         f"{RESULT}/logs/trials/bracket-{{bracket}}/rung-{{rung}}.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
     message:
         "Ranking rung {wildcards.rung} of bracket {wildcards.bracket}"
     shell:
@@ -73,6 +98,14 @@ rule bracket:
         f"{RESULT}/search/bracket-{{bracket}}/best.pt",
     log:
         f"{RESULT}/logs/bracket-{{bracket}}.log",
+    conda:
+        ENVIRONMENT
+    # A GPU, since outcomes on a GPU and on a CPU are not the same ones.
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
+        gpu=GPUS,
+        cpus_per_task=lambda _, threads: threads,
     params:
         identity=RUN.identity("train"),
         out=subpath(output[0], parent=True),

@@ -14,6 +14,9 @@ rule select:
         [f"{RESULT}/best/{name}" for name in BEST_FILES],
     log:
         f"{RESULT}/logs/select.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
     params:
         folders=[f"{RESULT}/search/bracket-{bracket}" for bracket in BRACKETS],
         out=f"{RESULT}/best",
@@ -33,6 +36,9 @@ rule prune:
         f"{RESULT}/logs/pruned.txt",
     log:
         f"{RESULT}/logs/prune.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
     params:
         keep=f"keep_checkpoints={KEEP}",
     message:

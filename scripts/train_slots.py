@@ -1,0 +1,39 @@
+"""Trains the trials that fill some slots of a rung, to the rung's epochs."""
+
+import argparse
+from pathlib import Path
+
+from dlutil_core import script
+from dlutil_core.files import read_json
+from dlutil_core.run_arguments import add_run_arguments, session_spec
+from dlutil_core.session import Session
+from dlutil_core.slots import train_slots
+
+
+def main(arguments: argparse.Namespace) -> None:
+    first, end = arguments.slots
+    train_slots(
+        Session(session_spec(arguments)),
+        plan=read_json(arguments.plan),
+        bracket=arguments.bracket,
+        rung=arguments.rung,
+        slots=range(first, end),
+        ranking=arguments.ranking,
+        workers=max(1, arguments.cores // arguments.threads_per_trial),
+        out=arguments.out,
+    )
+
+
+if __name__ == "__main__":
+    parser = script.parser(__doc__)
+    add_run_arguments(parser)
+    parser.add_argument("--plan", type=Path, required=True, help="plan.json")
+    parser.add_argument("--bracket", type=int, required=True)
+    parser.add_argument("--rung", type=int, required=True)
+    parser.add_argument(
+        "--slots", type=int, nargs=2, required=True, metavar=("FIRST", "END"), help="without END"
+    )
+    parser.add_argument("--ranking", type=Path, help="ranking of the rung before")
+    parser.add_argument("--cores", type=int, default=1, help="cores to train trials on")
+    parser.add_argument("--out", type=Path, required=True, help="results of the slots, JSON")
+    script.run(main, parser.parse_args())
