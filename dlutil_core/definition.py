@@ -107,13 +107,14 @@ class Definition:
         return self.check_loader("get_pred_generator", loader)
 
     def check_loader(self, name: str, loader: Any) -> Any:
-        """Refuse what cannot be iterated again and again; preload shared data."""
-        if not isinstance(loader, Iterable) and not hasattr(loader, "__getitem__"):
+        """Refuse what gives no batches, or gives them only once."""
+        if not isinstance(loader, Iterable):
+            hint = ", for example DataLoader(dataset)" if hasattr(loader, "__getitem__") else ""
             raise UserError(
                 f"{self.path}: {name} returned {type(loader).__name__}, but must return a loader: "
-                "an iterable of batches"
+                f"an iterable of batches{hint}"
             )
-        if iter(loader) is loader:
+        if is_one_shot(loader):
             raise UserError(
                 f"{self.path}: {name} returned {type(loader).__name__}, which can be iterated only "
                 "once: return a loader such as MatrixBatchGenerator, a DataLoader or a list"
@@ -135,6 +136,22 @@ class Definition:
 
         own = self.model_class().get_hyperband_reward  # type: ignore[attr-defined]
         return own is not LossReward.get_hyperband_reward
+
+
+def is_one_shot(loader: Any) -> bool:
+    """Whether a loader can be iterated only once."""
+    from torch.utils.data import DataLoader
+
+    if isinstance(loader, DataLoader):  # whose iterators may be processes
+        return False
+    first = iter(loader)
+    if first is not loader:
+        return iter(loader) is first
+    if type(loader).__module__ in ("builtins", "itertools"):
+        return True
+    for _ in loader:  # a class that is its own iterator may start anew, which only shows when tried
+        pass
+    return next(iter(loader), None) is None
 
 
 def told(error: BaseException, path: str) -> str:

@@ -16,6 +16,7 @@ from dlutil_core.script import LOGGER
 from dlutil_core.seeding import loader_seed, seed_everything
 from dlutil_core.session import Session
 from dlutil_core.trained import restore_model
+from dlutil_core.training import BaseModel
 from dlutil_core.trees import tree_leaves
 
 log = logging.getLogger(LOGGER)
@@ -33,8 +34,12 @@ def evaluate_best(session: Session, model_file: Path, out: Path) -> dict[str, fl
     seed_everything(loader_seed(spec.seed))
     with watched_files("get_test_generator", spec.data_dir):
         loader = session.definition.test_loader(spec.data_dir)
-    y_true, y_pred, y_pred_loss = model.outputs(loader)
-    found = model.metrics_of(y_true, y_pred, y_pred_loss)
+    call = session.definition.call
+    y_true, y_pred, y_pred_loss = call("evaluation", model.outputs, loader)
+    if type(model).evaluate is BaseModel.evaluate:
+        found = call("evaluation", model.metrics_of, y_true, y_pred, y_pred_loss)
+    else:
+        found = call("evaluation", model.evaluate, loader)
     metrics = {name: value if math.isfinite(value) else None for name, value in found.items()}
     arrays: dict[str, Any] = {}
     for prefix, tree in (("y_true", numpy_tree(y_true)), ("y_pred", numpy_tree(y_pred))):

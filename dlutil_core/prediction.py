@@ -30,13 +30,15 @@ def predict_file(session: Session, model_file: Path, subpath: str, out: Path) ->
     spec = session.spec
     path = str(Path(spec.data_dir, subpath))
     seed_everything(loader_seed(spec.seed))
-    predictions = model.predict(session.definition.prediction_loader(path))
+    definition = session.definition
+    loader = definition.prediction_loader(path)
+    predictions = definition.call(f"prediction of {path}", model.predict, loader)
     with files.atomic_path(out) as temporary, temporary.open("wb") as file:
         np.save(file, predictions, allow_pickle=False)
     write_table(out.with_suffix(".tsv"), path, predictions)
-    if session.definition.has("save_prediction"):
-        save = session.definition.module.save_prediction
-        session.definition.call("save_prediction", save, subpath, predictions)
+    if definition.has("save_prediction"):
+        save = definition.module.save_prediction
+        definition.call("save_prediction", save, subpath, predictions)
     log.info("predicted %s: %s", subpath, " x ".join(str(n) for n in predictions.shape))
 
 
