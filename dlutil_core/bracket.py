@@ -12,6 +12,7 @@ from typing import Any
 from dlutil_core import leaderboard
 from dlutil_core.errors import UserError
 from dlutil_core.outcome import Outcome, outcome, promoted, ranked
+from dlutil_core.progress import ProgressLine
 from dlutil_core.script import LOGGER
 from dlutil_core.session import Session
 from dlutil_core.trial_store import Row
@@ -45,6 +46,12 @@ class BracketRun:
         self.trials = {j: plan["trials"][j] for j in found["trials"]}
         self.pool = WorkerPool(session, workers, self._progress)
         self.budget = 0
+        self.line: ProgressLine | None = None
+        self.events: Any = None
+        if session.spec.tensorboard:
+            from dlutil_core.tensorboard import TrialEvents
+
+            self.events = TrialEvents(Path(session.spec.tensorboard))
 
     def run(self) -> tuple[list[leaderboard.Row], dict[int, Outcome]]:
         """All rungs. Returns the leaderboard's rows and each trial's last outcome.
@@ -79,7 +86,11 @@ class BracketRun:
             else:
                 found[j] = held
         if tasks:
-            found |= self.pool.train(tasks)
+            missing = sum(epochs - len(self._rows(task.trial)) for task in tasks)
+            with ProgressLine(f"to epoch {epochs}", missing) as self.line:
+                found |= self.pool.train(tasks)
+        if self.events is not None:
+            self.events.close()
         return list(found.values())
 
     def memo(self, trial: int, epochs: int) -> Outcome | None:
@@ -87,13 +98,23 @@ class BracketRun:
         record = self.session.store(self.trials[trial]).record()
         return outcome(trial, record, epochs, self.session.spec.options.early_stop)
 
+    def _rows(self, trial: dict[str, Any]) -> list[Row]:
+        """The epochs that a trial's memo holds."""
+        return self.session.store(trial).record().rows
+
     def _progress(self, trial: int, row: Row) -> None:
         shown = " ".join(f"{k}={v:.6g}" for k, v in row.items() if k != "epoch")
         log.debug("trial %d epoch %d/%d %s", trial, row["epoch"], self.budget, shown)
+        if self.line is not None:
+            self.line.step()
+        if self.events is not None:
+            self.events.add(self.trials[trial], row, self._rows)
 
     def _report(self, rung: int, epochs: int, order: list[Outcome]) -> None:
         failed = sum(found.failed for found in order)
-        best = f", best score {order[0].score:.6g} (trial {order[0].trial})"
+        best = ""
+        if order and order[0].score is not None:
+            best = f", best score {order[0].score:.6g} (trial {order[0].trial})"
         log.info(
             "bracket %d rung %d: %d trial%s to %d epoch%s%s%s",
             self.number,
@@ -102,7 +123,7 @@ class BracketRun:
             "" if len(order) == 1 else "s",
             epochs,
             "" if epochs == 1 else "s",
-            best if len(order) > failed else "",
+            best,
             f", {failed} failed" if failed else "",
         )
 
