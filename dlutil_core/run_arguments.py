@@ -24,6 +24,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--fingerprint", default="", help="of the stage's part of def.py")
     parser.add_argument("--trials", default="", help="folder of the trials' memos")
+    parser.add_argument("--tensorboard", default="", help="folder of event files; empty: none")
     parser.add_argument(
         "--digests", nargs="*", default=[], help="files with hashes of the stage's data"
     )
@@ -51,6 +52,7 @@ def session_spec(arguments: argparse.Namespace) -> SessionSpec:
         fingerprint=arguments.fingerprint,
         train_digest=joint_digest(digests),
         trials_dir=arguments.trials,
+        tensorboard=arguments.tensorboard,
     )
 
 

@@ -214,6 +214,8 @@ class RunConfig:
         if stage == "train":
             words += ["--batch-size", str(values["batch_size"])]
             words += ["--trials", f"{self.result}/search/trials"]
+            if values["tensorboard"]:
+                words += ["--tensorboard", f"{self.result}/tensorboard"]
         if values["data_files"].get(stage):
             words.append("--watch-files")
         return shlex.join(words)

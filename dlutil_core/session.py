@@ -30,7 +30,8 @@ class SessionSpec:
     """A run as plain values, which can be sent to another process.
 
     `device` is what the config says (`auto`, `cpu` or `cuda`), `train_digest` the hash of all
-    training data, `fingerprint` that of the training part of `def.py`.
+    training data, `fingerprint` that of the training part of `def.py`; `tensorboard` is the folder
+    for event files, or empty.
     """
 
     definition: str
@@ -44,6 +45,7 @@ class SessionSpec:
     fingerprint: str = ""
     train_digest: str = ""
     trials_dir: str = ""
+    tensorboard: str = ""
 
 
 class Session:

@@ -86,4 +86,8 @@ def save_svg(figure: Any, out: Path) -> None:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
-    write_text(out, re.sub(r"\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}", buffer.getvalue()))
+    # Small factors (scales of glyphs) keep their digits.
+    shorter = re.sub(
+        r"(?<![\d.])(?!0\.0)\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}", buffer.getvalue()
+    )
+    write_text(out, shorter)

@@ -1,0 +1,133 @@
+"""The plan of a search, and how far it is, as plain text."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dlutil_core import plan as plans
+from dlutil_core.config import validated
+from dlutil_core.watch.state import State, read_state
+
+
+def plan_text(config: Mapping[str, Any], result: Path) -> str:
+    """Brackets, rungs, trials and epochs of a config's search.
+
+    Parameters
+    ----------
+    config
+        The config; missing keys take their defaults.
+    result
+        Its result folder. Where it holds trained epochs, expected time and disk are told too.
+    """
+    search = validated(config)["search"]
+    method, epochs, eta = (search[k] for k in ("method", "max_epochs", "eta"))
+    state = None
+    if (result / "search" / "plan.json").is_file():
+        state = read_state(result, time.time())
+        if method == "existing":
+            method, epochs, eta = (state.plan[k] for k in ("method", "max_epochs", "eta"))
+    made = plans.fixed(epochs) if method == "fixed" else plans.hyperband(epochs, eta)
+    rows = [["bracket", "rung", "trials", "to epoch", "epochs"]]
+    for bracket in made.brackets:
+        before = 0
+        for index, rung in enumerate(bracket.rungs):
+            trained = rung.trials * (rung.epochs - before)
+            before = rung.epochs
+            name = str(bracket.number) if index == 0 else ""
+            rows.append([name, str(index), str(rung.trials), str(rung.epochs), str(trained)])
+    rows.append(["in all", "", str(made.trials), str(made.max_epochs), str(made.epochs)])
+    what = "one configuration" if method == "fixed" else f"Hyperband, R = {epochs}, eta = {eta}"
+    lines = [f"{what}: {counted(made.trials, 'trial')}, {counted(made.epochs, 'epoch')}", ""]
+    return "\n".join(lines + table(rows) + [""] + _expected(made, state)) + "\n"
+
+
+def _expected(made: plans.Plan, state: State | None) -> list[str]:
+    """Expected time and disk, from the epochs that were trained already."""
+    rate = state.epochs_per_second if state is not None else None
+    if state is None or rate is None:
+        return ["Time and disk are told here once the first epochs are trained."]
+    slots = sum(rung.trials for bracket in made.brackets for rung in bracket.rungs)
+    sizes = [size for folder in state.folders.values() for size in folder.checkpoints]
+    disk = ""
+    if sizes:
+        disk = f"; a checkpoint takes {size_text(sum(sizes) / len(sizes))}, all rungs' about "
+        disk += size_text(slots * sum(sizes) / len(sizes))
+    return [
+        f"So far {rate:.3g} epochs/s: about {duration(made.epochs / rate)} for the whole search, "
+        f"{duration(state.remaining_epochs / rate)} from here{disk}."
+    ]
+
+
+def summary(state: State) -> str:
+    """How far a search is, for where there is no terminal."""
+    rows = [["bracket", "rung", "to epoch", "trials", "done", "running", "failed", "waiting"]]
+    for bracket in state.brackets:
+        for index, rung in enumerate(bracket.rungs):
+            counts = (rung.trials, rung.done, len(rung.running), rung.failed, rung.waiting)
+            name = str(bracket.number) if index == 0 else ""
+            rows.append([name, str(index), str(rung.epochs), *map(str, counts)])
+    return "\n".join([*table(rows), "", *facts(state)]) + "\n"
+
+
+def facts(state: State) -> list[str]:
+    """Sentences under the table: the best so far, speed, time left."""
+    done, planned = state.trained_epochs, state.planned_epochs
+    found = [f"{done} of {planned} epochs are trained ({done / planned:.0%})."]
+    best = state.best
+    if best is not None:
+        config = json.dumps(state.plan["trials"][best.trial]["config"])
+        found.append(
+            f"Best so far: trial {best.trial}, reward {best.score:.6g} in epoch {best.best_epoch}, "
+            f"{config}"
+        )
+    rate = state.epochs_per_second
+    if state.finished:
+        found.append("The search has ended.")
+    elif rate is not None and state.seconds_left is not None:
+        found.append(f"{rate:.3g} epochs/s, about {duration(state.seconds_left)} left.")
+    if not state.finished and not state.running:
+        found.append("Nothing runs at present; the same command goes on from here.")
+    return found
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines with columns of equal width, numbers to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            [row[0].ljust(widths[0])]
+            + [c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)]
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 trial`, `2 trials`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the two largest units."""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 1 else "1 s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    return f"{hours // 24} days {hours % 24} h"
+
+
+def size_text(size: float) -> str:
+    """Bytes in a suitable unit."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
