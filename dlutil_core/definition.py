@@ -13,16 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from dlutil_core.errors import UserError
+from dlutil_core.fingerprint import SIGNATURES
 from dlutil_core.script import LOGGER
-
-SIGNATURES = {
-    "get_train_generator": "get_train_generator(data_dir, batch_size)",
-    "get_val_generator": "get_val_generator(data_dir)",
-    "get_test_generator": "get_test_generator(data_dir)",
-    "get_pred_generator": "get_pred_generator(pred_path)",
-    "get_config": "get_config()",
-    "Model": "class Model(base_model.BaseModel)",
-}
 
 log = logging.getLogger(LOGGER)
 

@@ -47,6 +47,7 @@ def _step(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _optimizer_classes(base: type) -> Iterator[type]:
     yield base
+    child: type
     for child in base.__subclasses__():
         if child.__module__.startswith("torch.optim"):
             yield from _optimizer_classes(child)

@@ -42,10 +42,6 @@ def write_plan(
 
     trials = sampling.sample_trials(get_config, made.trials, spec.seed, spec.definition)
     files.write_json(out, sampling.plan_document(made, method, spec.seed, trials))
-    log.info(
-        "plan: %d trials in %d bracket%s, %d epochs in all",
-        made.trials,
-        len(made.brackets),
-        "" if len(made.brackets) == 1 else "s",
-        made.epochs,
-    )
+    counts = (made.trials, "trial"), (len(made.brackets), "bracket"), (made.epochs, "epoch")
+    trials_text, brackets_text, epochs_text = (f"{n} {w}{'s' * (n != 1)}" for n, w in counts)
+    log.info("plan: %s in %s, %s in all", trials_text, brackets_text, epochs_text)

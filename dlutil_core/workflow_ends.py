@@ -18,6 +18,7 @@ from typing import IO
 
 from dlutil_core import ownership
 from dlutil_core.files import read_json, write_json
+from dlutil_core.notes import run_notes
 from dlutil_core.run_config import RunConfig
 from dlutil_core.script import ERROR_PREFIX
 
@@ -52,6 +53,8 @@ def start(run: RunConfig) -> None:
     _held[run.result] = handle
     os.environ[ownership.VARIABLE] = owner
     remove_leftovers(folder)
+    for note in run_notes(run):
+        print(f"note: {note}", file=sys.stderr)
     write_json(
         folder / "logs" / "run.json",
         {"definition": os.path.relpath(run.definition, run.result), "config": run.values},

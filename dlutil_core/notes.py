@@ -1,0 +1,46 @@
+"""What a run should be told before it starts: what nobody can see for it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dlutil_core.errors import UserError
+from dlutil_core.files import read_json
+from dlutil_core.run_config import RunConfig
+
+
+def run_notes(run: RunConfig) -> list[str]:
+    """Sentences for the log."""
+    analysis = run.analysis
+    notes = []
+    if analysis.whole:
+        notes.append(
+            f"{run.definition}: {analysis.whole}, so names cannot be followed: any change of the "
+            "file runs every stage again"
+        )
+    notes += list(analysis.notes)
+    unnamed = [n for n in analysis.environment if n in os.environ and n not in run.values["env"]]
+    for name in unnamed:
+        notes.append(
+            f"{run.definition} reads the environment variable {name}, which env does not name: a "
+            "change of it will not be noticed"
+        )
+    return [*notes, *new_training_files(run)]
+
+
+def new_training_files(run: RunConfig) -> list[str]:
+    """Files that are new below the data folder, where any file may be one to train on."""
+    path = Path(run.result, "best", "provenance.json")
+    if run.values["data_files"]["train"] or run.planned or not run.trains or not path.is_file():
+        return []
+    try:
+        known = read_json(path)["data_sha256"]
+    except (UserError, KeyError, TypeError):
+        return []
+    return [
+        f"{name} is new in {run.data}: without data_files.train every file there is taken for "
+        "training data, so training runs again"
+        for name in run.stage_files("train")
+        if name not in known
+    ]
