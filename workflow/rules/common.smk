@@ -44,6 +44,15 @@ TEST_ARGUMENTS = RUN.arguments("test")
 PREDICT_ARGUMENTS = RUN.arguments("predict")
 
 
+def script(name, arguments=""):
+    """The command that runs a script, for `params`.
+
+    It is a function that takes the input files, since Snakemake does not compare the values of these:
+    where dlutil and its Python lie is no reason to run a job again.
+    """
+    return lambda wildcards, input: f"{PYTHON} {SCRIPTS}/{name}.py {arguments}".rstrip()
+
+
 wildcard_constraints:
     bracket=r"\d+",
     rung=r"\d+",

@@ -11,8 +11,10 @@ rule digest:
         f"{RESULT}/logs/digest/{{file}}.log",
     conda:
         ENVIRONMENT
+    params:
+        script=script("digest"),
     message:
         "Hashing {wildcards.file}"
     shell:
-        "{PYTHON} {SCRIPTS}/digest.py --file {input:q} --name {wildcards.file:q} --out {output:q}"
+        "{params.script} --file {input:q} --name {wildcards.file:q} --out {output:q}"
         " --log {log:q}"

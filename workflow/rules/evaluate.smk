@@ -13,13 +13,20 @@ rule evaluate:
         f"{RESULT}/test/provenance.json",
     log:
         f"{RESULT}/logs/evaluate.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
+        gpu=GPUS,
     params:
+        script=script("evaluate", TEST_ARGUMENTS),
         identity=RUN.identity("test"),
-        out=f"{RESULT}/test",
+        out=subpath(output[0], parent=True),
     message:
         "Testing the best model"
     shell:
-        "{PYTHON} {SCRIPTS}/evaluate.py {TEST_ARGUMENTS} --model {input.model:q}"
+        "{params.script} --model {input.model:q}"
         " --digests {input.digests:q} --out {params.out:q} --log {log:q}"
 
 
@@ -42,9 +49,13 @@ rule plot:
         intervals=f"{RESULT}/test/intervals.json",
     log:
         f"{RESULT}/logs/plot.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
     params:
+        script=script("plot"),
         out=subpath(output[0], parent=True),
     message:
         "Drawing the test results"
     shell:
-        "{PYTHON} {SCRIPTS}/plot.py --outputs {input:q} --out {params.out:q} --log {log:q}"
+        "{params.script} --outputs {input:q} --out {params.out:q} --log {log:q}"

@@ -12,10 +12,11 @@ rule manifest:
     conda:
         ENVIRONMENT
     params:
+        script=script("manifest"),
         files=RUN.result_files(),
-        result=f"{RESULT}",
+        result=subpath(output[0], parent=True),
     message:
         "Hashing all results"
     shell:
-        "{PYTHON} {SCRIPTS}/manifest.py --result {params.result:q} --files {params.files:q}"
+        "{params.script} --result {params.result:q} --files {params.files:q}"
         " --out {output:q} --log {log:q}"

@@ -12,9 +12,10 @@ rule plan:
     conda:
         ENVIRONMENT
     params:
+        script=script("plan", TRAIN_ARGUMENTS),
         identity=RUN.identity("plan"),
         search=RUN.plan_arguments(),
     message:
         "Planning the search and sampling its trials"
     shell:
-        "{PYTHON} {SCRIPTS}/plan.py {TRAIN_ARGUMENTS} {params.search} --out {output:q} --log {log:q}"
+        "{params.script} {params.search} --out {output:q} --log {log:q}"

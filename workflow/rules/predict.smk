@@ -8,8 +8,8 @@ rule predict:
         data=ancient(f"{DATA}/{{subpath}}"),
         digest=f"{RESULT}/digests/{{subpath}}.sha256",
     output:
-        f"{RESULT}/predictions/{{subpath}}.npy",
-        f"{RESULT}/predictions/{{subpath}}.tsv",
+        array=f"{RESULT}/predictions/{{subpath}}.npy",
+        table=f"{RESULT}/predictions/{{subpath}}.tsv",
     log:
         f"{RESULT}/logs/predict/{{subpath}}.log",
     conda:
@@ -19,9 +19,10 @@ rule predict:
         runtime=minutes,
         gpu=GPUS,
     params:
+        script=script("predict", PREDICT_ARGUMENTS),
         identity=RUN.identity("predict"),
     message:
         "Predicting {wildcards.subpath}"
     shell:
-        "{PYTHON} {SCRIPTS}/predict.py {PREDICT_ARGUMENTS} --model {input.model:q}"
-        " --subpath {wildcards.subpath:q} --out {output[0]:q} --log {log:q}"
+        "{params.script} --model {input.model:q}"
+        " --subpath {wildcards.subpath:q} --out {output.array:q} --log {log:q}"

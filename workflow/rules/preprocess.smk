@@ -18,10 +18,10 @@ if PREPROCESSED:
         conda:
             ENVIRONMENT
         params:
+            script=script("preprocess"),
             # functions, since Snakemake would take {data} in the section for a wildcard
-            section=lambda _: "--section=" + json.dumps(CFG["preprocess"], sort_keys=True),
-            seed=lambda _: f"--seed={CFG['seed']}",
-            data=lambda _: f"--data={DATA}",
+            section=lambda _: f"--section={json.dumps(CFG['preprocess'], sort_keys=True)}",
+            seed=f"--seed={CFG['seed']}",
+            data=f"--data={DATA}",
         shell:
-            "{PYTHON} {SCRIPTS}/preprocess.py {params.section:q} {params.data:q} {params.seed:q}"
-            " --log {log:q}"
+            "{params.script} {params.section:q} {params.data:q} {params.seed:q}" " --log {log:q}"

@@ -43,14 +43,17 @@ rule report:
         ),
     log:
         f"{RESULT}/logs/report.log",
+    conda:
+        ENVIRONMENT
     params:
+        script=script("report"),
         # a function, since Snakemake would take braces for wildcards
         preprocess=lambda _: f"--preprocess={json.dumps(RUN.told_preprocess(), sort_keys=True)}",
         tested="--tested" if CFG["evaluate"] else "",
         explained="--explained" if CFG["explain"]["enabled"] else "",
-        result=f"{RESULT}",
+        result=subpath(output.page, parent=True),
     message:
         "Writing the report"
     shell:
-        "{PYTHON} {SCRIPTS}/report.py --result {params.result:q} {params.preprocess:q}"
+        "{params.script} --result {params.result:q} {params.preprocess:q}"
         " {params.tested} {params.explained} --statistics {input.statistics:q} --log {log:q}"

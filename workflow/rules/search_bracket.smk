@@ -24,11 +24,12 @@ rule bracket:
         gpu=GPUS,
         cpus_per_task=lambda _, threads: threads,
     params:
+        script=script("bracket", TRAIN_ARGUMENTS),
         identity=RUN.identity("train"),
         out=subpath(output[0], parent=True),
     message:
         "Training bracket {wildcards.bracket}"
     shell:
-        "{PYTHON} {SCRIPTS}/bracket.py {TRAIN_ARGUMENTS} --plan {input.plan:q}"
+        "{params.script} --plan {input.plan:q}"
         " --digests {input.digests:q} --bracket {wildcards.bracket} --cores {threads}"
         " --out {params.out:q} --log {log:q}"

@@ -2,33 +2,8 @@
 # fills a promoted slot is found when its job runs, in the ranking of the rung before; the graph itself
 # is known beforehand.
 
-SLOTS = f"{RESULT}/search/slots/bracket-{{bracket}}/rung-{{rung}}"
 
-
-def ranking_before(wildcards):
-    rung = int(wildcards.rung)
-    folder = f"{RESULT}/search/slots/bracket-{wildcards.bracket}"
-    return [f"{folder}/rung-{rung - 1}.json"] if rung else []
-
-
-def jobs_of_rung(wildcards):
-    folder = f"{RESULT}/search/slots/bracket-{wildcards.bracket}/rung-{wildcards.rung}"
-    jobs = SIZES.slots(int(wildcards.bracket), int(wildcards.rung))
-    return [f"{folder}/{job}.json" for job in range(len(jobs))]
-
-
-def slots_of_job(wildcards):
-    return SIZES.slots(int(wildcards.bracket), int(wildcards.rung))[int(wildcards.job)]
-
-
-def epochs_of_job(wildcards):
-    epochs = SIZES.epochs(int(wildcards.bracket), int(wildcards.rung))
-    return epochs * len(slots_of_job(wildcards))
-
-
-def last_ranking(wildcards):
-    last = len(BRACKETS[int(wildcards.bracket)].rungs) - 1
-    return f"{RESULT}/search/slots/bracket-{wildcards.bracket}/rung-{last}.json"
+include: "slots.smk"
 
 
 rule trial:
@@ -53,6 +28,7 @@ rule trial:
         gpu=GPUS,
         cpus_per_task=lambda _, threads: threads,
     params:
+        script=script("train_slots", TRAIN_ARGUMENTS),
         identity=RUN.identity("train"),
         slots=lambda wildcards: "--slots {0.start} {0.stop}".format(slots_of_job(wildcards)),
         ranking=lambda _, input: (
@@ -61,7 +37,7 @@ rule trial:
     message:
         "Training job {wildcards.job} of rung {wildcards.rung}, bracket {wildcards.bracket}"
     shell:
-        "{PYTHON} {SCRIPTS}/train_slots.py {TRAIN_ARGUMENTS} --plan {input.plan:q} {params.ranking}"
+        "{params.script} --plan {input.plan:q} {params.ranking}"
         " --digests {input.digests:q} --bracket {wildcards.bracket} --rung {wildcards.rung}"
         " {params.slots} --cores {threads} --out {output:q} --log {log:q}"
 
@@ -77,10 +53,12 @@ rule ranking:
     localrule: True
     conda:
         ENVIRONMENT
+    params:
+        script=script("rank"),
     message:
         "Ranking rung {wildcards.rung} of bracket {wildcards.bracket}"
     shell:
-        "{PYTHON} {SCRIPTS}/rank.py --plan {input.plan:q} --bracket {wildcards.bracket}"
+        "{params.script} --plan {input.plan:q} --bracket {wildcards.bracket}"
         " --rung {wildcards.rung} --slots {input.slots:q} --out {output:q} --log {log:q}"
 
 
@@ -107,11 +85,12 @@ rule bracket:
         gpu=GPUS,
         cpus_per_task=lambda _, threads: threads,
     params:
+        script=script("bracket", TRAIN_ARGUMENTS),
         identity=RUN.identity("train"),
         out=subpath(output[0], parent=True),
     message:
         "Collecting bracket {wildcards.bracket}"
     shell:
-        "{PYTHON} {SCRIPTS}/bracket.py {TRAIN_ARGUMENTS} --plan {input.plan:q}"
+        "{params.script} --plan {input.plan:q}"
         " --digests {input.digests:q} --bracket {wildcards.bracket} --cores {threads}"
         " --out {params.out:q} --log {log:q}"

@@ -18,12 +18,13 @@ rule select:
     conda:
         ENVIRONMENT
     params:
+        script=script("select", TRAIN_ARGUMENTS),
         folders=[f"{RESULT}/search/bracket-{bracket}" for bracket in BRACKETS],
-        out=f"{RESULT}/best",
+        out=subpath(output[0], parent=True),
     message:
         "Picking the best model"
     shell:
-        "{PYTHON} {SCRIPTS}/select.py {TRAIN_ARGUMENTS} --plan {input.plan:q}"
+        "{params.script} --plan {input.plan:q}"
         " --brackets {params.folders:q} --digests {input.digests:q} --out {params.out:q}"
         " --log {log:q}"
 
@@ -40,9 +41,11 @@ rule prune:
     conda:
         ENVIRONMENT
     params:
-        keep=f"keep_checkpoints={KEEP}",
+        script=script("prune"),
+        keep=KEEP,
+        trials=lambda _, input: f"{RESULT}/search/trials",
     message:
         "Removing checkpoints that are not to be kept"
     shell:
-        "{PYTHON} {SCRIPTS}/prune.py --trials {RESULT}/search/trials --plan {input.plan:q}"
-        " --leaderboard {input.leaderboard:q} --keep {KEEP} --out {output:q} --log {log:q}"
+        "{params.script} --trials {params.trials:q} --plan {input.plan:q}"
+        " --leaderboard {input.leaderboard:q} --keep {params.keep} --out {output:q} --log {log:q}"
