@@ -40,6 +40,7 @@ class Contestant:
     wall: list[float] = field(default_factory=list)
     peak: list[float] = field(default_factory=list)
     inside: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
     out: Path | None = None
 
     def run(self) -> None:
@@ -56,6 +57,7 @@ class Contestant:
             inside = said.read().decode(errors="replace").partition(INSIDE)[2].split()
         self.wall.append(time.perf_counter() - start)
         self.peak.append(usage.ru_maxrss / 1024)
+        self.processor.append(usage.ru_utime + usage.ru_stime)
         self.inside.append(float(inside[0]) if inside else self.wall[-1])
 
     def rates(self) -> list[float]:
@@ -228,8 +230,13 @@ def spread(values: list[float], digits: int = 0) -> str:
     return f"{middle:,.{digits}f} ({low:,.{digits}f} … {high:,.{digits}f})"
 
 
+def ratios(above: list[float], below: list[float], scale: float) -> str:
+    """The spread of the ratios of two contestants' seconds in the same rounds."""
+    return spread([scale * a / b for a, b in zip(above, below, strict=True)], 1)
+
+
 def report(all_of: list[Contestant]) -> None:
-    """Print the table and the ratios that the goals are about."""
+    """Print the table, and the ratios within each round that the goals are about."""
     rows = [("contestant", "records", "seconds", "records/s", "peak MiB", "file MB")]
     for one in all_of:
         size = f"{one.out.stat().st_size / 1e6:.1f}" if one.out and one.out.exists() else "-"
@@ -241,20 +248,20 @@ def report(all_of: list[Contestant]) -> None:
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
     named = {one.name: one for one in all_of}
-    own = named["dlutil"].rates()
-    goals = [
-        ("dictionary", "times its rate", 25, "at least"),
-        ("peer", "times its rate", 1.5, "at least"),
-    ]
-    for name, text, goal, word in goals:
+    mine = named["dlutil"]
+    for name, goal in {"dictionary": 25, "peer": 1.5}.items():
         if name in named:
-            ratios = [a / b for a, b in zip(own, named[name].rates(), strict=True)]
-            print(f"dlutil / {name}: {spread(ratios, 1)} {text} (goal: {word} {goal})")
+            other = named[name]
+            scale = mine.records / other.records
+            print(
+                f"dlutil is faster than {name}: {ratios(other.wall, mine.wall, scale)} times"
+                f" (goal: at least {goal}); by processor seconds"
+                f" {ratios(other.processor, mine.processor, scale)} times"
+            )
     if "peer" in named:
-        pairs = zip(named["peer"].inside, named["dlutil"].wall, strict=True)
-        print(f"dlutil with / peer without imports: {spread([a / b for a, b in pairs], 1)}")
-    ratios = [a / b for a, b in zip(named["dlutil"].wall, named["copy"].wall, strict=True)]
-    print(f"dlutil / copy: {spread(ratios, 1)} times its seconds (goal: at most 6)")
+        quicker = ratios(named["peer"].inside, mine.wall, 1)
+        print(f"dlutil, whole, is faster than peer after its imports: {quicker} times")
+    print(f"dlutil takes {ratios(mine.wall, named['copy'].wall, 1)} times copy (goal: at most 6)")
     peak = max(max(one.peak) for one in all_of if one.name.startswith("dlutil"))
     print(f"dlutil, largest peak memory: {peak:.0f} MiB (goal: below 150)")
 
@@ -284,6 +291,7 @@ def main() -> None:
             one.run()
             one.wall.clear()
             one.inside.clear()
+            one.processor.clear()
         for _ in range(rounds):
             for one in running:
                 one.run()

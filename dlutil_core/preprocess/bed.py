@@ -15,7 +15,7 @@ from typing import Any
 from dlutil_core.errors import UserError
 from dlutil_core.preprocess.alphabet import reverse_complement
 from dlutil_core.preprocess.fasta import clean_names
-from dlutil_core.preprocess.reading import GZIP_MAGIC, blocks, check_readable, shown
+from dlutil_core.preprocess.reading import GZIP_MAGIC, blocks, check_readable, readable, shown
 from dlutil_core.preprocess.records import Block
 
 COMMENTS = (b"#", b"track", b"browser")
@@ -70,9 +70,9 @@ def _genome_sentence(path: str, index: Path, error: Exception) -> str:
     if compressed:
         return (
             f"{path}: a compressed genome has no random access"
-            f" ({str(error).splitlines()[0][:100]}); unpack it with gunzip"
+            f" ({readable(str(error), 100)}); unpack it with gunzip"
         )
-    reason = " ".join(str(error).split())[:160]
+    reason = readable(" ".join(str(error).split()), 160)
     return (
         f"{path}: cannot be read as a genome ({reason}); correct the FASTA file, or remove"
         f" {index.name} if the index is damaged"
@@ -148,7 +148,7 @@ def _block(
     return Block(
         path,
         first,
-        clean_names(names, path, first),
+        clean_names(names),
         sequences,
         intervals=intervals,
         chromosomes=chromosomes,
@@ -166,7 +166,7 @@ def _interval(where: str, fields: list[bytes], genome: Genome) -> tuple[str, int
     if start >= end:
         raise UserError(f"{where} has start {start} and end {end}, but the end must be larger")
     if chromosome not in genome.lengths:
-        known = ", ".join(list(genome.lengths)[:5])
+        known = ", ".join(readable(name, 30) for name in list(genome.lengths)[:5])
         raise UserError(
             f"{where} names the chromosome {shown(chromosome.encode())}, which is not in"
             f" {genome.path} (it has {known}, ...); use names of the same genome"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dlutil_core.errors import UserError
 from dlutil_core.preprocess.plan import Command
+from dlutil_core.preprocess.reading import readable
 from dlutil_core.script import log
 
 
@@ -50,7 +51,7 @@ def run_command(command: Command, data: Path, seed: int) -> None:
             with suppress(OSError):
                 output.unlink()
     if done.returncode != 0:
-        last = said.splitlines()[-1][:200] if said else "it said nothing"
+        last = readable(said.splitlines()[-1], 200) if said else "it said nothing"
         raise UserError(
             f"preprocess.command: {text!r} ended with exit code {done.returncode} ({last});"
             " correct the command"

@@ -8,7 +8,6 @@ from dlutil_core.errors import UserError
 from dlutil_core.preprocess.reading import blocks, shown
 from dlutil_core.preprocess.records import Block
 
-MAX_NAME_BYTES = 1 << 14
 BLANKS = (b" ", b"\t", b"\v", b"\f")
 BLANK_TABLE = bytes.maketrans(b"\t\v\f", b"   ")
 
@@ -45,9 +44,9 @@ def _records(text: bytes, path: str, first: int, line: int) -> Block:
     plain = len(names) == len(sequences) and len(lines) == 2 * len(names) and b">" not in joined
     if not plain or any(blank in joined for blank in BLANKS):
         names, sequences = _general(text)
-    names = clean_names(names, path, first)
+    names = clean_names(names)
     block = Block(path, first, names, sequences)
-    if not all(sequences):
+    if 0 in block.lengths:
         raise UserError(
             f"{block.where(sequences.index(b''))} has an empty sequence; remove the record"
         )
@@ -82,13 +81,13 @@ def read_pasted(path: str) -> Iterator[Block]:
             names.append(fields[0].removeprefix(b">"))
             sequences.append(fields[1])
         if names:
-            yield Block(path, first, clean_names(names, path, first), sequences)
+            yield Block(path, first, clean_names(names), sequences)
         first += len(names)
     if first == 1:
         raise UserError(f"{path}: has no record; give a file with at least one")
 
 
-def clean_names(names: list[bytes], path: str, first: int) -> list[bytes]:
+def clean_names(names: list[bytes]) -> list[bytes]:
     """Names as one line of UTF-8 each: tabs become blanks, bytes that are not UTF-8 are escaped."""
     joined = b"\n".join(names)
     if not joined.isascii():
@@ -96,13 +95,4 @@ def clean_names(names: list[bytes], path: str, first: int) -> list[bytes]:
         names = joined.split(b"\n")
     if any(blank in joined for blank in BLANKS):
         names = [name.translate(BLANK_TABLE).strip() for name in names]
-    if len(joined) > MAX_NAME_BYTES:
-        longest = max(map(len, names))
-        if longest > MAX_NAME_BYTES:
-            index = list(map(len, names)).index(longest)
-            start = names[index][:40].decode("utf-8", "replace")
-            raise UserError(
-                f"{path}: record {first + index} ({start}...) has a name of {longest} bytes;"
-                f" shorten it below {MAX_NAME_BYTES}"
-            )
     return names

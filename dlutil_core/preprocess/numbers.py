@@ -9,10 +9,7 @@ import numpy as np
 from dlutil_core.errors import UserError
 from dlutil_core.preprocess.reading import blocks, shown
 
-DIGITS = np.zeros(256, bool)
-DIGITS[ord("0") : ord("9") + 1] = True
-SEPARATORS = np.zeros(256, bool)
-SEPARATORS[list(b" \t,\n")] = True
+SEPARATORS = set(b" \t,\n")
 
 
 class NumberReader:
@@ -119,7 +116,9 @@ def _single_digits(text: bytes, columns: int) -> np.ndarray | None:
     digits, separators = table[:, 0::2], table[:, 1::2]
     if columns and digits.shape[1] != columns:
         return None
-    newline_last = (separators[:, -1] == ord("\n")).all() and text.count(b"\n") == len(table)
-    if not newline_last or not DIGITS[digits].all() or not SEPARATORS[separators].all():
+    if set(separators[0].tolist()) - SEPARATORS or (separators[0, :-1] == ord("\n")).any():
         return None
-    return digits - np.uint8(ord("0"))
+    if not (separators == separators[0]).all():
+        return None
+    values = digits - np.uint8(ord("0"))  # what is below "0" wraps round
+    return values if (values <= 9).all() else None

@@ -9,6 +9,7 @@ from typing import IO, Any
 import h5py
 import numpy as np
 
+from dlutil_core.errors import UserError
 from dlutil_core.preprocess.alphabet import Alphabet
 from dlutil_core.preprocess.encoding import Encoded
 from dlutil_core.preprocess.hashing import hash_rows
@@ -22,6 +23,8 @@ from dlutil_core.preprocess.store import (
     compression_arguments,
     unnamed_file,
 )
+
+MAX_NAME_BYTES = 1 << 14
 
 
 class SetOutput:
@@ -69,7 +72,8 @@ class SetOutput:
             self._start(block, encoded)
         assert self._data is not None
         self._data.add(encoded.data)
-        self._names.add(block.names)
+        if self._names.add(block.names) > MAX_NAME_BYTES:
+            self._complain(block)
         self.hashes.write(hash_rows(encoded.rows).tobytes())
         if self.labels is not None and block.labels is not None:
             self.label_counts.add(self.labels.add(block.labels))
@@ -78,6 +82,14 @@ class SetOutput:
         if encoded.counts is not None:
             self.sequence_counts.add_letters(encoded.counts, encoded.stored)
         self.records += len(block)
+
+    def _complain(self, block: Block) -> None:
+        lengths = list(map(len, block.names))
+        longest = max(lengths)
+        raise UserError(
+            f"{block.where(lengths.index(longest))} has a name of {longest} bytes; shorten it to"
+            f" {MAX_NAME_BYTES} at most"
+        )
 
     def _start(self, block: Block, encoded: Encoded) -> None:
         self.shape = encoded.data.shape[1:]

@@ -108,7 +108,7 @@ class _Run:
         fitted = self.encoder.fit(block, rule == "all" or rule == name)
         output = self.outputs[name]
         if block.features is None:
-            output.sequence_counts.add_lengths(block.sequences)
+            output.sequence_counts.add_lengths(block)
         output.add(fitted, self.encoder.encode(fitted))
         self.progress.add(len(fitted))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, cast
 
@@ -19,6 +20,7 @@ BLOCK_BYTES = 1 << 19
 MAX_RECORD_BYTES = 1 << 24
 GZIP_MAGIC = b"\x1f\x8b"
 NEWLINE = ord("\n")
+GZIP_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -95,22 +97,35 @@ def _checked(block: bytes, path: str, line: int) -> bytes:
 
 def _pieces(path: str) -> Iterator[bytes]:
     """The file's bytes in pieces, without a byte order mark."""
-    done = 0
     with open_raw(path) as file:
+        first = True
         try:
             while piece := file.read(BLOCK_BYTES):
-                if not done and piece.startswith(BYTE_ORDER_MARK):
-                    piece = piece[len(BYTE_ORDER_MARK) :]
-                done += len(piece)
-                yield piece
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                yield piece.removeprefix(BYTE_ORDER_MARK) if first else piece
+                first = False
+        except GZIP_ERRORS as error:
             raise UserError(
-                f"{path}: the gzip file is cut short or damaged after {done} bytes of text"
+                f"{path}: the gzip file is cut short or damaged after line {_good_lines(path)}"
                 f" ({error}); copy or download it again"
             ) from None
 
 
+def _good_lines(path: str) -> int:
+    """Whole lines before a gzip file's damage."""
+    lines = 0
+    with open_raw(path) as file, suppress(*GZIP_ERRORS):
+        while piece := cast(gzip.GzipFile, file).read1(1 << 12):
+            lines += piece.count(b"\n")
+    return lines
+
+
 def shown(text: bytes, width: int = 40) -> str:
     """A piece of raw text for a message: quoted, on one line, not too long."""
-    cut = text if len(text) <= width else text[:width] + b"..."
-    return repr(cut.decode("utf-8", "backslashreplace"))
+    return f"'{readable(text, width)}'"
+
+
+def readable(text: bytes | str, width: int = 60) -> str:
+    """A piece of raw text as printable characters on one line, not too long."""
+    whole = text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text
+    cut = whole if len(whole) <= width else whole[:width] + "..."
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in cut)

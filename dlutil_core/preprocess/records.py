@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+from dlutil_core.preprocess.reading import readable
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,14 @@ class Block:
     def __len__(self) -> int:
         return len(self.names)
 
+    @cached_property
+    def lengths(self) -> set[int]:
+        """The distinct lengths of the sequences."""
+        return set(map(len, self.sequences))
+
     def where(self, index: int) -> str:
         """The file, number and name of a record, for a message."""
-        name = self.names[index].decode("utf-8", "backslashreplace")
-        return f"{self.path}: record {self.first + index} ({name[:60]})"
+        return f"{self.path}: record {self.first + index} ({readable(self.names[index])})"
 
     def with_labels(self, labels: np.ndarray) -> Block:
         """The same records with these labels, shape (n, K)."""

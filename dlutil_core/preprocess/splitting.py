@@ -9,6 +9,7 @@ import numpy as np
 from dlutil_core.errors import UserError
 from dlutil_core.preprocess.hashing import hash_rows
 from dlutil_core.preprocess.plan import Split
+from dlutil_core.preprocess.reading import readable
 from dlutil_core.preprocess.records import Block
 
 # chr1:100-200 at the header's start, after '::' (bedtools getfasta -name) or after 'range=' (UCSC).
@@ -53,7 +54,7 @@ class ChromosomeSplit:
 
     def known(self) -> str:
         """The chromosomes that occurred, for a message."""
-        names = [name.decode("utf-8", "replace") for name in list(self.seen)[:30]]
+        names = [readable(name) for name in list(self.seen)[:30]]
         return ", ".join(names) + (", ..." if len(self.seen) > 30 else "")
 
     def absent(self) -> list[str]:

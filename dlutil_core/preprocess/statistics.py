@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dlutil_core.preprocess.alphabet import Alphabet
+from dlutil_core.preprocess.records import Block
 
 MAX_COUNTED_COLUMNS = 64
 MAX_VALUES = 50
@@ -24,7 +25,8 @@ class LabelCounts:
 
     def add(self, labels: np.ndarray) -> None:
         """Count labels, shape (n, K)."""
-        low, high, total = labels.min(0), labels.max(0), labels.sum(0, dtype=np.float64)
+        columns = np.ascontiguousarray(labels.T)
+        low, high, total = columns.min(1), columns.max(1), columns.sum(1, dtype=np.float64)
         if self._low is None or self._high is None or self._sum is None:
             self._low, self._high, self._sum = low, high, total
             few = labels.shape[1] <= MAX_COUNTED_COLUMNS
@@ -35,7 +37,7 @@ class LabelCounts:
         self.records += len(labels)
         for column, counts in enumerate(self._counts):
             if counts is not None:
-                self._counts[column] = _count(counts, labels[:, column])
+                self._counts[column] = _count(counts, columns[column])
 
     def summary(self) -> list[dict[str, Any]]:
         """One dictionary a column."""
@@ -80,15 +82,13 @@ class SequenceCounts:
         self.records = 0
         self._shortest = self._longest = self._total = 0
 
-    def add_lengths(self, sequences: list[bytes]) -> None:
-        """Count the lengths of raw sequences."""
-        distinct = set(map(len, sequences))
-        low, high = min(distinct), max(distinct)
+    def add_lengths(self, block: Block) -> None:
+        """Count the lengths of a block's raw sequences."""
+        low, high = min(block.lengths), max(block.lengths)
         self._shortest = min(self._shortest, low) if self.records else low
         self._longest = max(self._longest, high)
-        one = len(distinct) == 1
-        self._total += low * len(sequences) if one else sum(map(len, sequences))
-        self.records += len(sequences)
+        self._total += low * len(block) if low == high else sum(map(len, block.sequences))
+        self.records += len(block)
 
     def add_letters(self, counts: np.ndarray, stored: int) -> None:
         """Count letters: how often each code occurs among `stored` letters, padding left out."""

@@ -24,6 +24,8 @@ from dlutil_core.preprocess.hashing import hash_rows
 
 CHUNK_BYTES = 1 << 18
 CACHE_BYTES = 1 << 22
+SPOOL_BYTES = 1 << 20
+SPOOL_ROWS = 1 << 16
 MAX_CHUNK_ROWS = 4096
 GZIP_LEVEL = 1
 FULL = DISK_ERRORS | {errno.EFBIG: "the largest size of a file is reached"}
@@ -94,53 +96,71 @@ class Growing:
         self.dataset.resize(self.rows, axis=0)
 
 
-class TextSpool:
-    """Texts without newlines, kept in an unnamed file until their longest is known."""
+class Spool:
+    """Rows in an unnamed file; rows of one dtype in a row are read back together."""
 
     def __init__(self, folder: Path) -> None:
-        self._file: IO[bytes] = unnamed_file(folder)
-        self._rows: list[tuple[int, int]] = []
+        self._file = unnamed_file(folder)
+        self._runs: list[tuple[np.dtype, int]] = []
+
+    def add(self, rows: np.ndarray) -> None:
+        """Append rows of any dtype, shape (n, ...)."""
+        self._file.write(rows.tobytes())
+        dtype, count = rows.dtype, len(rows)
+        if self._runs and self._runs[-1][0] == dtype and self._runs[-1][1] < SPOOL_ROWS:
+            count += self._runs.pop()[1]
+        self._runs.append((dtype, count))
+
+    def blocks(self, columns: int = 1) -> Iterator[np.ndarray]:
+        """The rows in order, shape (n, columns), in blocks of bounded size; closes the file."""
+        self._file.seek(0)
+        for dtype, count in self._runs:
+            row_bytes = dtype.itemsize * columns
+            step = max(1, SPOOL_BYTES // row_bytes)
+            for start in range(0, count, step):
+                raw = self._file.read(min(step, count - start) * row_bytes)
+                yield np.frombuffer(raw, dtype).reshape(-1, columns)
+        self._file.close()
+
+
+class TextSpool:
+    """Texts, kept until their longest is known."""
+
+    def __init__(self, folder: Path) -> None:
+        self._spool = Spool(folder)
         self.longest = 1
 
-    def add(self, texts: list[bytes]) -> None:
-        """Append texts in record order."""
-        self.longest = max(self.longest, max(map(len, texts)))
-        joined = b"\n".join(texts)
-        self._file.write(joined)
-        self._rows.append((len(joined), len(texts)))
-
-    def blocks(self) -> Iterator[np.ndarray]:
-        """Arrays of fixed-length bytes, all of the longest text's length."""
-        self._file.seek(0)
-        for size, _ in self._rows:
-            texts = self._file.read(size).split(b"\n")
-            step = max(1, CHUNK_BYTES // self.longest)
-            for start in range(0, len(texts), step):
-                yield np.array(texts[start : start + step], f"S{self.longest}")
+    def add(self, texts: list[bytes]) -> int:
+        """Append texts in record order; return the length of their longest."""
+        array = np.array(texts, "S")
+        self._spool.add(array)
+        self.longest = max(self.longest, array.itemsize)
+        return array.itemsize
 
     def write(self, file: h5py.File, name: str, compression: dict[str, Any]) -> IO[bytes]:
         """Write the dataset; return an unnamed file of the texts' hashes."""
-        dtype = h5py.string_dtype("utf-8", self.longest)
-        growing = Growing(file, name, (), np.dtype(dtype), compression)
-        hashes: IO[bytes] = unnamed_file(Path(file.filename).parent)
-        for block in self.blocks():
-            growing.add(block)
-            hashes.write(hash_rows(block.reshape(-1, 1)).tobytes())
+        dtype = np.dtype(h5py.string_dtype("utf-8", self.longest))
+        growing = Growing(file, name, (), dtype, compression)
+        hashes = unnamed_file(Path(file.filename).parent)
+        wide = max(1, SPOOL_BYTES // self.longest)
+        for block in self._spool.blocks():
+            for start in range(0, len(block), wide):
+                texts = block[start : start + wide].astype(f"S{self.longest}")
+                growing.add(texts[:, 0])
+                hashes.write(hash_rows(texts).tobytes())
         growing.finish()
-        self._file.close()
         return hashes
 
 
 class LabelSpool:
-    """Labels, kept in an unnamed file in the smallest dtype of each block.
+    """Labels, kept in the smallest dtype of each block.
 
     Their dtype in the end: uint8, int16, int32 or int64, the smallest that holds all of them, where
     all are whole numbers; else float32, the precision that networks compute in.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file: IO[bytes] = unnamed_file(folder)
-        self._blocks: list[tuple[np.dtype, int]] = []
+        self._spool = Spool(folder)
         self.columns = 0
         self.dtype = np.dtype(np.uint8)
 
@@ -149,8 +169,7 @@ class LabelSpool:
         small = smallest(labels)
         self.columns = labels.shape[1]
         self.dtype = common_dtype(self.dtype, small.dtype)
-        self._file.write(small.tobytes())
-        self._blocks.append((small.dtype, len(small)))
+        self._spool.add(small)
         return small
 
     def write(
@@ -158,12 +177,9 @@ class LabelSpool:
     ) -> None:
         """Write the dataset `name` in this dtype."""
         growing = Growing(file, name, (self.columns,), dtype, compression)
-        self._file.seek(0)
-        for stored, rows in self._blocks:
-            raw = self._file.read(stored.itemsize * rows * self.columns)
-            growing.add(np.frombuffer(raw, stored).reshape(rows, self.columns).astype(dtype))
+        for block in self._spool.blocks(self.columns):
+            growing.add(block.astype(dtype))
         growing.finish()
-        self._file.close()
 
 
 def smallest(values: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from dlutil_core.errors import UserError
 from dlutil_core.preprocess.fasta import clean_names
 from dlutil_core.preprocess.numbers import is_number
 from dlutil_core.preprocess.plan import Columns
-from dlutil_core.preprocess.reading import blocks, shown
+from dlutil_core.preprocess.reading import blocks, readable, shown
 from dlutil_core.preprocess.records import Block
 
 LABEL_WORDS = ("label", "labels", "target", "targets")
@@ -99,7 +99,7 @@ def _block(path: str, first: int, rows: list[tuple[int, list[bytes]]], layout: L
 
     names = [b"line %d" % number for number, _ in rows]
     if layout.name >= 0:
-        names = clean_names(column(layout.name), path, first)
+        names = clean_names(column(layout.name))
     for index in (layout.sequence, layout.paired):
         for number, fields in rows if index >= 0 else []:
             if not fields[index]:
@@ -113,7 +113,7 @@ def _labels(path: str, rows: list[tuple[int, list[bytes]]], layout: Layout) -> n
     for number, fields in rows:
         for index in layout.labels:
             if not is_number(fields[index]):
-                title = layout.titles[index]
+                title = readable(layout.titles[index], 30)
                 raise UserError(
                     f"{path}: line {number} has the label {shown(fields[index])} in column"
                     f" {title}, which is not a finite number; correct it"
@@ -168,5 +168,5 @@ def _is_label(title: str) -> bool:
 
 
 def _list(titles: tuple[str, ...]) -> str:
-    shown_titles = ", ".join(title[:30] for title in titles[:8])
-    return shown_titles + (", ..." if len(titles) > 8 else "")
+    shown_titles = ", ".join(readable(title, 30) for title in titles[:8])
+    return (shown_titles or "only blanks") + (", ..." if len(titles) > 8 else "")

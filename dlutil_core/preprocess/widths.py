@@ -34,7 +34,8 @@ class Widths:
         if self.width is None:
             self.width = len(sequences[0])
             self._reference = f" ({block.where(0)})"
-        if set(map(len, sequences)) == {self.width}:
+        lengths = block.lengths if sequences is block.sequences else set(map(len, sequences))
+        if lengths == {self.width}:
             return sequences
         shorter = self._padded if self.length in ("pad", "fit") else None
         longer = self._cropped if self.length in ("crop", "fit") else None

@@ -109,6 +109,15 @@ def test_gzip_cut_short(bench, keep):
     bench.refused(predict(bench.write("a.fa.gz".replace(".gz", ".z"), whole[:keep])), "a.fa.z")
 
 
+def test_gzip_cut_short_says_where(bench):
+    text = "".join(f">r{i}\nACGTACGT\n" for i in range(20_000)).encode()
+    whole = b"".join(gzip.compress(text[i : i + 1000]) for i in range(0, len(text), 1000))
+    half = whole[: len(whole) // 2]
+    said = bench.refused(predict(bench.write("a.z", half)), "cut short", "after line")
+    line = int(said.partition("after line ")[2].split()[0])
+    assert 15_000 < line < 25_000
+
+
 def test_damaged_gzip(bench):
     whole = bytearray(gzip.compress("".join(f">r{i}\nACGTACGT\n" for i in range(20_000)).encode()))
     whole[len(whole) // 2] ^= 0xFF
