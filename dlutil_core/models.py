@@ -48,11 +48,7 @@ class RegressionModel(LossReward):
 
     def loss(self, y_true: Any, y_pred: torch.Tensor) -> torch.Tensor:
         """The criterion; labels and predictions must have one shape, nothing is broadcast."""
-        if y_true.shape != y_pred.shape:
-            raise UserError(
-                f"labels have shape {tuple(y_true.shape)} but predictions {tuple(y_pred.shape)}: "
-                "give them the same shape, for example by squeezing the network's output"
-            )
+        check_shapes(y_true, y_pred)
         if not y_true.dtype.is_floating_point:
             y_true = y_true.to(y_pred.dtype)
         return super().loss(y_true, y_pred)
@@ -110,15 +106,26 @@ class ClassificationModel(LossReward):
     def loss(self, y_true: Any, y_pred: torch.Tensor) -> torch.Tensor:
         """The criterion of labels and logits."""
         if self.multi_label:
+            check_shapes(y_true, y_pred)
+            return super().loss(y_true.to(y_pred.dtype), y_pred)
+        if y_true.dim() == 2 and y_true.shape[1] == 1:
+            y_true = y_true[:, 0]
+        if y_true.dim() == 1:
+            y_true = y_true.long()
+        elif not y_true.dtype.is_floating_point:
+            check_one_hot(y_true, y_pred)
             y_true = y_true.to(y_pred.dtype)
-        else:
-            if y_true.dim() == 2 and y_true.shape[1] == 1:
-                y_true = y_true[:, 0]
-            if y_true.dim() == 1:
-                y_true = y_true.long()
-            elif not y_true.dtype.is_floating_point:
-                y_true = y_true.to(y_pred.dtype)
-        return super().loss(y_true, y_pred)
+        try:
+            return super().loss(y_true, y_pred)
+        except IndexError as error:  # torch's, on the CPU
+            classes = y_pred.shape[-1]
+            wrong = y_true[(y_true < 0) | (y_true >= classes)]
+            if not len(wrong):
+                raise
+            raise UserError(
+                f"there is a label {int(wrong[0])}, but the network has {classes} classes: labels "
+                f"must be whole numbers from 0 to {classes - 1}"
+            ) from error
 
     def train_metrics(self, y_true: np.ndarray, y_pred: np.ndarray) -> Row:
         """`accuracy` of a batch."""
@@ -135,3 +142,23 @@ class ClassificationModel(LossReward):
         else:
             area = metrics.auroc(y_true, y_pred)
         return {**self.train_metrics(y_true, y_pred), "auroc": area}
+
+
+def check_shapes(y_true: torch.Tensor, y_pred: torch.Tensor) -> None:
+    """Refuse labels and predictions of unequal shape, which torch may broadcast."""
+    if y_true.shape != y_pred.shape:
+        raise UserError(
+            f"labels have shape {tuple(y_true.shape)} but predictions {tuple(y_pred.shape)}: give "
+            "them the same shape, for example by squeezing the network's output or choosing a "
+            "column of the labels"
+        )
+
+
+def check_one_hot(y_true: torch.Tensor, y_pred: torch.Tensor) -> None:
+    """Refuse label columns `(N, K)` that do not name one of K classes in each row."""
+    check_shapes(y_true, y_pred)
+    if y_true.device.type == "cpu" and not bool((y_true.sum(1) == 1).all()):
+        raise UserError(
+            f"labels have {y_true.shape[1]} columns but do not name one class in each row: choose "
+            "one column (process_x_y), or use multi_label=True where each column is a yes or no"
+        )
