@@ -78,8 +78,11 @@ def canonical(value: Any) -> Any:
         return [canonical(part) for part in value]
     if isinstance(value, str):
         return sys.intern(str(value))
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or isinstance(value, bool):
         return value
+    for kind in (int, float):  # without what numpy's scalars and enumerations add
+        if isinstance(value, kind):
+            return kind(value)
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
         return value.item()
     if hasattr(value, "dtype") and hasattr(value, "shape"):

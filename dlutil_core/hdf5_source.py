@@ -47,34 +47,42 @@ class Hdf5Source:
         self._handles: dict[str, Any] = {}
         self._process = os.getpid()
         self._arrays: tuple[Any, Any] | None = None
-        shapes = [self._inspect(f) for f in self.files]
-        self.has_labels = self._decide_labels(labels, [s["label"] for s in shapes])
-        self.starts = np.cumsum([0] + [s["rows"] for s in shapes])
-        self.rows = int(self.starts[-1])
-        self._check_alike("data", [s["data"] for s in shapes])
-        if self.has_labels:
-            self._check_alike("label", [s["label"] for s in shapes])
-        self.row_bytes = shapes[0]["row_bytes"]
-        self.streamed = self.rows * self.row_bytes > memory
-        self.close()
+        self._dtypes: dict[str, np.dtype[Any]] = {}
+        try:
+            self._survey(labels)
+        finally:
+            self.close()
 
-    def _inspect(self, file: str) -> dict[str, Any]:
+    def _survey(self, labels: bool | None) -> None:
+        """Find out what the files hold together."""
+        found = [self._inspect(f, labels) for f in self.files]
+        self.has_labels = self._decide_labels(labels, [f["label"] for f in found])
+        self.starts = np.cumsum([0] + [len(f["data"]) for f in found])
+        self.rows = int(self.starts[-1])
+        self.row_bytes = 0
+        for name in ("data", "label") if self.has_labels else ("data",):
+            datasets = [f[name] for f in found]
+            self._check_alike(name, [d.shape[1:] for d in datasets])
+            self._dtypes[name] = np.result_type(*(d.dtype for d in datasets))
+            values = int(np.prod(datasets[0].shape[1:], dtype=np.int64))
+            self.row_bytes += values * self._dtypes[name].itemsize
+        self.streamed = self.rows * self.row_bytes > self.memory
+
+    def _inspect(self, file: str, labels: bool | None) -> dict[str, Any]:
+        """The datasets 'data' and 'label' of a file; `None` where there are no labels."""
         handle = self._open(file)
         if "data" not in handle:
             raise UserError(f"{file}: has no dataset 'data', only {_names(handle)}; write it there")
-        data = handle["data"]
-        label = handle.get("label")
-        if label is not None and len(label) != len(data):
+        names = ["data"] if labels is False or "label" not in handle else ["data", "label"]
+        for name in names:
+            _check_dataset(file, name, handle[name])
+        rows = [len(handle[name]) for name in names]
+        if len(set(rows)) > 1:
             raise UserError(
-                f"{file}: 'data' has {len(data)} samples but 'label' has {len(label)}; write the "
-                "file again"
+                f"{file}: 'data' has {rows[0]} samples but 'label' has {rows[1]}; write the file "
+                "again"
             )
-        return {
-            "rows": len(data),
-            "data": data.shape[1:],
-            "label": None if label is None else label.shape[1:],
-            "row_bytes": _row_bytes(data) + (0 if label is None else _row_bytes(label)),
-        }
+        return {"label": None} | {name: handle[name] for name in names}
 
     def _decide_labels(self, wanted: bool | None, shapes: list[Any]) -> bool:
         if wanted is False:
@@ -108,7 +116,11 @@ class Hdf5Source:
             try:
                 self._handles[file] = h5py.File(file, "r")
             except OSError as error:
-                raise UserError(f"{file}: not a readable HDF5 file ({error}); write it") from None
+                if os.path.isfile(file) and not os.path.getsize(file):
+                    raise UserError(f"{file}: is empty; write the file again") from None
+                raise UserError(
+                    f"{file}: not a readable HDF5 file ({error}); write the file again"
+                ) from None
         return self._handles[file]
 
     def close(self) -> None:
@@ -149,9 +161,9 @@ class Hdf5Source:
         for start, stop in bounds:
             part, part_label = self._read(start, stop)
             if data is None:
-                data = np.empty((total, *part.shape[1:]), part.dtype)
+                data = np.empty((total, *part.shape[1:]), self._dtypes["data"])
                 if part_label is not None:
-                    label = np.empty((total, *part_label.shape[1:]), part_label.dtype)
+                    label = np.empty((total, *part_label.shape[1:]), self._dtypes["label"])
             data[place : place + len(part)] = part
             if label is not None:
                 label[place : place + len(part)] = part_label
@@ -222,8 +234,18 @@ def reading_ahead(
         thread.join(timeout=60)
 
 
-def _row_bytes(dataset: Any) -> int:
-    return int(np.prod(dataset.shape[1:], dtype=np.int64)) * int(dataset.dtype.itemsize)
+def _check_dataset(file: str, name: str, dataset: Any) -> None:
+    """Refuse what is no table of numbers."""
+    shape = getattr(dataset, "shape", None)
+    if shape is None:
+        problem = "is a group or empty, not an array"
+    elif not shape:
+        problem = "is a single value, not an array of samples"
+    elif dataset.dtype.kind not in "fiub":
+        problem = "holds texts or records, not numbers"
+    else:
+        return
+    raise UserError(f"{file}: '{name}' {problem}; write the samples there as an array of numbers")
 
 
 def _names(handle: Any) -> str:

@@ -32,7 +32,9 @@ def tree_leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def tree_join(function: Callable[[list[Any]], Any], trees: Sequence[Any]) -> Any:
-    """One tree of the trees' shape, whose leaves are `function` of the list of their leaves."""
+    """One tree of the trees' shape, whose leaves are `function` of the list of their leaves;
+    `None` stays `None`.
+    """
     first = trees[0]
     if isinstance(first, dict):
         return {key: tree_join(function, [t[key] for t in trees]) for key in first}
@@ -42,7 +44,7 @@ def tree_join(function: Callable[[list[Any]], Any], trees: Sequence[Any]) -> Any
         )
     if isinstance(first, (list, tuple)):
         return type(first)(tree_join(function, list(parts)) for parts in zip(*trees, strict=True))
-    return function(list(trees))
+    return None if first is None else function(list(trees))
 
 
 def tree_length(tree: Any) -> int:
