@@ -17,7 +17,7 @@ from support import REPOSITORY, Project, edit, table
 Jobs = dict[str, int]
 
 NOTHING: Jobs = {}
-EVALUATION = {"evaluate": 1, "plot": 1, "manifest": 1}
+EVALUATION = {"evaluate": 1, "plot": 1, "report": 1, "manifest": 1}
 PREDICTION = {"predict": 1, "manifest": 1}
 BEHIND_TRAINING = {"select": 1} | EVALUATION | PREDICTION
 TRAINING = {"bracket": 3} | BEHIND_TRAINING
