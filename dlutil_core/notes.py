@@ -29,6 +29,23 @@ def run_notes(run: RunConfig) -> list[str]:
     return [*notes, *new_training_files(run)]
 
 
+def search_warnings(run: RunConfig) -> list[str]:
+    """What speaks against the search that the result folder holds, where it is used as it is."""
+    path = Path(run.result, "best", "provenance.json")
+    if run.trains or not path.is_file():
+        return []
+    try:
+        searched = read_json(path)["definition"]["train"]
+    except (UserError, KeyError, TypeError):
+        return []
+    if searched == run.fingerprint("train"):
+        return []
+    return [
+        f"the training part of {run.definition} has changed since the search in {run.result}; its "
+        "model is used as it is, and --hyper (search.method: hyperband) searches again"
+    ]
+
+
 def new_training_files(run: RunConfig) -> list[str]:
     """Files that are new below the data folder, where any file may be one to train on."""
     path = Path(run.result, "best", "provenance.json")

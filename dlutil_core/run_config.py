@@ -85,6 +85,11 @@ class RunConfig:
         return plan.fixed(epochs) if method == "fixed" else plan.hyperband(epochs, eta)
 
     @property
+    def seed(self) -> int:
+        """The seed: of the config, or of the search that the result folder holds."""
+        return int(self.values["seed"] if self.trains else read_json(self.plan_path)["seed"])
+
+    @property
     def plan_path(self) -> Path:
         """`search/plan.json`."""
         return Path(self.result, "search", "plan.json")
@@ -204,13 +209,13 @@ class RunConfig:
         """Command-line arguments that the scripts of a stage share, quoted for a shell."""
         values = self.values
         words = ["--definition", self.definition, "--data", self.data]
-        words += ["--seed", str(values["seed"]), "--device", values["device"]]
+        words += ["--seed", str(self.seed), "--device", values["device"]]
         words += ["--threads-per-trial", str(self.search["threads_per_trial"])]
         for name, value in sorted(values["env"].items()):
             words += ["--env", f"{name}={value}"]
         for name, value in sorted(self.options.identity().items()):
             words += ["--option", f"{name}={value}"]
-        words += ["--fingerprint", self._fingerprint(stage)]
+        words += ["--fingerprint", self.fingerprint(stage)]
         if stage == "train":
             words += ["--batch-size", str(values["batch_size"])]
             words += ["--trials", f"{self.result}/search/trials"]
@@ -228,7 +233,8 @@ class RunConfig:
             words.append(f"--config={json.dumps(self.search['config'], sort_keys=True)}")
         return shlex.join(words)
 
-    def _fingerprint(self, stage: str) -> str:
+    def fingerprint(self, stage: str) -> str:
+        """The hash of what the stage `train`, `test` or `predict` reaches of `def.py`."""
         extra = [sha256_file(f) for f in self.definition_files]
         return "+".join([self.analysis.fingerprints[stage], *extra])
 

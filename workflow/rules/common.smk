@@ -11,6 +11,7 @@ if (ROOT / "dlutil_core").is_dir() and str(ROOT) not in sys.path:
 from dlutil_core import workflow_ends
 from dlutil_core.errors import UserError
 from dlutil_core.job_sizes import JobSizes
+from dlutil_core.notes import search_warnings
 from dlutil_core.run_config import BEST_FILES, RunConfig
 
 try:
@@ -19,6 +20,9 @@ try:
 except UserError as error:
     # One sentence and exit code 1; an exception would print Snakemake's own traceback.
     sys.exit(f"error: {error}")
+if workflow.is_main_process:
+    for warning in search_warnings(RUN):
+        print(f"warning: {warning}", file=sys.stderr)
 
 CFG = RUN.values
 DATA = RUN.data
