@@ -5,6 +5,7 @@ All files appear together at the end, or none does.
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -76,6 +77,7 @@ class _Run:
 
     def run(self) -> None:
         names = self.plan.names()
+        self._remove_leftovers(names)
         with ExitStack() as stack, disk_full_is_a_sentence(self.data):
             stats = [stack.enter_context(atomic_path(self._stats_path(n))) for n in names]
             paths = [stack.enter_context(atomic_path(self.data / f"{n}.h5")) for n in names]
@@ -91,6 +93,13 @@ class _Run:
                 write_json(path, summary)
         for name, output in self.outputs.items():
             log.info(f"{self.data / name}.h5: {output.records} records")
+
+    def _remove_leftovers(self, names: list[str]) -> None:
+        """Remove the temporary files of a run that was killed."""
+        for name in names:
+            for suffix in (".h5", ".stats.json"):
+                for path in self.data.glob(f".{glob.escape(name)}{suffix}.*.tmp"):
+                    path.unlink(missing_ok=True)
 
     def _stats_path(self, name: str) -> Path:
         return self.data / planning.statistics_name(f"{name}.h5")

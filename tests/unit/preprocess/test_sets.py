@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import random
 from collections import Counter
@@ -200,6 +201,42 @@ def test_hashes_differ_in_every_byte():
     wide = np.pad(rows, ((0, 0), (0, 3)))
     assert np.array_equal(hash_rows(rows[:1]), hash_rows(rows[:1].copy()))
     assert hash_rows(wide).shape == (len(rows),)
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_bar_and_a_log_plain_lines(bench, caplog, monkeypatch):
+    from dlutil_core.preprocess import progress
+
+    monkeypatch.setattr(progress, "BAR_SECONDS", 0)
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0)
+    section = {"predict": {"new": {"sequences": peaks(bench, 30)}}}
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    bench.run(section)
+    assert "\rpreprocessing: 30 records, " in screen.getvalue()
+    assert screen.getvalue().endswith("\r\033[K"), "the bar is taken off at the end"
+    logger = logging.getLogger("dlutil")
+    plain = io.StringIO()
+    monkeypatch.setattr("sys.stderr", plain)
+    logger.addHandler(caplog.handler)
+    caplog.set_level(logging.INFO, "dlutil")
+    bench.run(section)
+    logger.removeHandler(caplog.handler)
+    assert "preprocessing: 30 records, " in messages(caplog) and "records/s" in messages(caplog)
+    assert "\r" not in plain.getvalue()
+
+
+def test_leftovers_of_a_killed_run_are_removed(bench):
+    bench.data.mkdir()
+    (bench.data / ".new.h5.123.tmp").write_text("cut")
+    (bench.data / ".other.h5.123.tmp").write_text("not ours")
+    bench.run({"predict": {"new": {"sequences": peaks(bench)}}})
+    names = sorted(path.name for path in bench.data.iterdir())
+    assert names == [".other.h5.123.tmp", "new.h5", "new.stats.json"]
 
 
 def test_label_statistics(bench):
