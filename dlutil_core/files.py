@@ -15,7 +15,11 @@ from typing import Any
 from dlutil_core import ownership
 from dlutil_core.errors import UserError
 
-DISK_ERRORS = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
+DISK_ERRORS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than this process may write (ulimit -f)",
+}
 
 
 @contextmanager

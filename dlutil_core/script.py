@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from dlutil_core import ownership
@@ -65,6 +66,7 @@ def run(function: Callable[[argparse.Namespace], None], arguments: argparse.Name
 
 def start_logging(path: Path | None) -> None:
     """Messages go to standard error, plain, and all of them with the time to the log file."""
+    logging.raiseExceptions = False  # a message that a full disk does not take is told nowhere
     log.setLevel(logging.DEBUG)
     log.propagate = False
     log.handlers.clear()
@@ -72,7 +74,9 @@ def start_logging(path: Path | None) -> None:
     terminal.setLevel(logging.INFO)
     terminal.setFormatter(logging.Formatter("%(message)s"))
     log.addHandler(terminal)
-    if path is not None:
+    if path is None:
+        return
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = logging.FileHandler(path, mode="a", encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO
 
 from dlutil_core import ownership
-from dlutil_core.files import read_json, write_json
+from dlutil_core.errors import UserError
+from dlutil_core.files import DISK_ERRORS, disk_error, read_json, write_json
 from dlutil_core.notes import run_notes
 from dlutil_core.run_config import RunConfig
 from dlutil_core.script import ERROR_PREFIX
@@ -27,9 +28,24 @@ _started = 0.0
 
 
 def start(run: RunConfig) -> None:
-    """Take the result folder's lock; a second run gets a sentence and ends."""
+    """Take the result folder's lock; a second run gets a sentence and ends, as on a full disk."""
     global _started
     _started = time.time()
+    try:
+        _take_over(run)
+    except (UserError, OSError) as error:
+        if isinstance(error, OSError):
+            if error.errno not in DISK_ERRORS:
+                raise
+            error = disk_error(error.filename or run.result, error)
+        print(f"{ERROR_PREFIX}{error}", file=sys.stderr, flush=True)
+        # Snakemake would go on after an exception here.
+        os._exit(1)
+    for note in run_notes(run):
+        print(f"note: {note}", file=sys.stderr)
+
+
+def _take_over(run: RunConfig) -> None:
     folder = Path(run.result)
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     handle = open(folder / "logs" / ownership.LOCK, "a+", encoding="utf-8")  # noqa: SIM115
@@ -37,15 +53,11 @@ def start(run: RunConfig) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         handle.seek(0)
-        print(
-            f"error: {run.result}: another run works on this result folder "
+        raise UserError(
+            f"{run.result}: another run works on this result folder "
             f"({handle.read().strip() or 'its process is unknown'}); wait for it or give another "
-            "result folder",
-            file=sys.stderr,
-            flush=True,
-        )
-        # Snakemake would go on after an exception here.
-        os._exit(1)
+            "result folder"
+        ) from None
     handle.truncate(0)
     owner = f"process {os.getpid()} on {platform.node()}, since {time.strftime('%F %T')}"
     handle.write(f"{owner}\n")
@@ -53,8 +65,6 @@ def start(run: RunConfig) -> None:
     _held[run.result] = handle
     os.environ[ownership.VARIABLE] = owner
     remove_leftovers(folder)
-    for note in run_notes(run):
-        print(f"note: {note}", file=sys.stderr)
     write_json(
         folder / "logs" / "run.json",
         {"definition": os.path.relpath(run.definition, run.result), "config": run.values},
@@ -91,15 +101,27 @@ def succeed(run: RunConfig) -> None:
 
 def fail(run: RunConfig) -> None:
     """Repeat the sentences of the jobs that failed, where they are easily seen."""
+    found = sentences(Path(run.result, "logs"))
     if os.environ.get("DLUTIL_QUIET"):  # main.py: nothing came between them and the prompt
+        if not found:
+            print(
+                f"{ERROR_PREFIX}a job ended without saying why; its log is in {run.result}/logs, "
+                "and the same command goes on where it stopped",
+                file=sys.stderr,
+            )
         return
-    sentences: dict[str, None] = {}
-    for path in sorted(Path(run.result, "logs").rglob("*.log")):
+    for sentence in found:
+        print(f"\n{ERROR_PREFIX}{sentence}", file=sys.stderr)
+
+
+def sentences(logs: Path) -> list[str]:
+    """The error sentences that jobs of this run wrote into their logs."""
+    told: dict[str, None] = {}
+    for path in sorted(logs.rglob("*.log")):
         if path.stat().st_mtime < _started:
             continue
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             found = re.match(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ " + ERROR_PREFIX + "(.*)", line)
             if found and time.mktime(time.strptime(found[1], "%Y-%m-%d %H:%M:%S")) >= _started - 1:
-                sentences[found[2]] = None
-    for sentence in sentences:
-        print(f"\n{ERROR_PREFIX}{sentence}", file=sys.stderr)
+                told[found[2]] = None
+    return list(told)
