@@ -6,6 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from dlutil_core.config import workflow_folder
 from dlutil_core.errors import UserError
 from dlutil_core.run_config import EXISTING, RunConfig
+
+PREAMBLE = ("Using workflow", "Assuming", "Building DAG", "Config file")
 
 EPILOG = (
     "NAME=VALUE before the command reaches def.py; the variables that def.py names in os.environ "
@@ -56,7 +59,12 @@ def parser(program: str) -> argparse.ArgumentParser:
     add("--debug", action="store_true", help="one trial, one epoch, into RESULT/debug")
     add("--seed", default="1", metavar="N", help="seed of the run (1)")
     add("--cores", default="all", metavar="N", help="cores to use (all)")
-    add("--jobs", choices=["bracket", "trial"], default="bracket", help="how a search is divided")
+    add(
+        "--jobs",
+        choices=["auto", "bracket", "trial"],
+        default="auto",
+        help="how a search is divided",
+    )
     add(
         "--data-files",
         action="append",
@@ -130,18 +138,36 @@ def run_workflow(
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake"]
     command += ["--snakefile", str(workflow_folder() / "Snakefile"), "--configfile", str(path)]
+    if flags.cores != "all":
+        whole_number("--cores", flags.cores, least=1)
     command += ["--cores", flags.cores]
     environment = dict(os.environ, DLUTIL_DEBUG="1") if flags.debug else dict(os.environ)
     if passed_on is not None:
         return _ended(subprocess.Popen(command + passed_on, env=environment))
-    manifest = Path(run.result, "MANIFEST.sha256")
-    before = manifest.stat().st_mtime_ns if manifest.exists() else None
     # The jobs speak for themselves; Snakemake's own account stays in .snakemake/log.
     environment["DLUTIL_QUIET"] = "1"
+    began = time.time_ns()
     code = _ended(subprocess.Popen([*command, "--quiet", "all"], env=environment))
-    if code == 0 and before is not None and manifest.stat().st_mtime_ns == before:
+    if code == 1 and not _written(Path(run.result, "logs", "run.json"), began):
+        tell_why(command, environment)
+    if code == 0 and not _written(Path(run.result, "MANIFEST.sha256"), began):
         print(f"Nothing has changed: the results in {run.result}/ are up to date", file=sys.stderr)
     return code
+
+
+def _written(path: Path, since: int) -> bool:
+    """Whether a file was written after this time in nanoseconds."""
+    return path.exists() and path.stat().st_mtime_ns >= since
+
+
+def tell_why(command: list[str], environment: Mapping[str, str]) -> None:
+    """Print why Snakemake could not begin, which `--quiet all` does not."""
+    words = [*command, "--dry-run", "--quiet", "progress", "rules", "host", "reason"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
+        told = [line for line in lines if line and not line.startswith(PREAMBLE)]
+        print(f"error: snakemake cannot begin: {' '.join(told)}", file=sys.stderr)
 
 
 def _ended(process: subprocess.Popen[bytes]) -> int:
