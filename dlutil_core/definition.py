@@ -81,16 +81,18 @@ class Definition:
                 "validation loss: define get_val_generator(data_dir), or return (train, val) from "
                 "get_train_generator"
             )
-        self.check_loader("get_train_generator", train)
+        self.check_labels("get_train_generator", self.check_loader("get_train_generator", train))
         if val is not None:
-            self.check_loader("get_val_generator", val)
+            self.check_labels("get_val_generator", self.check_loader("get_val_generator", val))
         return train, val
 
     def test_loader(self, data_dir: str) -> Any:
         """The loader of the test set."""
         make = self.get("get_test_generator", "evaluation")
         loader = self.call("get_test_generator", make, data_dir)
-        return self.check_loader("get_test_generator", loader)
+        return self.check_labels(
+            "get_test_generator", self.check_loader("get_test_generator", loader)
+        )
 
     def prediction_loader(self, pred_path: str) -> Any:
         """The loader of inputs to predict."""
@@ -112,6 +114,20 @@ class Definition:
                 "once: return a loader such as MatrixBatchGenerator, a DataLoader or a list"
             )
         return loader
+
+    def check_labels(self, name: str, loader: Any) -> Any:
+        """Refuse a generator of inputs alone, where labels are needed too."""
+        if getattr(loader, "has_labels", True):
+            return loader
+        source = getattr(loader, "source", None)
+        if source is not None:
+            raise UserError(
+                f"{source.files[0]}: has no dataset 'label', which {name} of {self.path} needs "
+                "(only prediction does not); write it there"
+            )
+        raise UserError(
+            f"{self.path}: {name} returned a {type(loader).__name__} without labels; give it Y too"
+        )
 
     def call(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function of the file; what it raises becomes a sentence with its line."""

@@ -79,6 +79,8 @@ def config_of(flags: argparse.Namespace, environment: Mapping[str, str]) -> dict
     """The config that the flags stand for."""
     if not (flags.hyper or flags.eval or flags.predict or flags.debug):
         raise UserError("nothing to do: give --hyper, --eval or --predict (see --help)")
+    if flags.cores != "all":
+        whole_number("--cores", flags.cores, least=1)
     search: dict[str, Any] = {
         "method": "hyperband",
         "max_epochs": whole_number("--epoch", flags.epoch, least=1),
@@ -138,8 +140,6 @@ def run_workflow(
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake"]
     command += ["--snakefile", str(workflow_folder() / "Snakefile"), "--configfile", str(path)]
-    if flags.cores != "all":
-        whole_number("--cores", flags.cores, least=1)
     command += ["--cores", flags.cores]
     environment = dict(os.environ, DLUTIL_DEBUG="1") if flags.debug else dict(os.environ)
     if passed_on is not None:

@@ -190,6 +190,18 @@ def test_loaders_that_are_none_are_refused(tmp_path: Path) -> None:
     refused(lambda: test_loader(dataset), "returned TensorDataset", "DataLoader(dataset)")
 
 
+def test_loaders_without_labels_are_refused_except_to_predict(tmp_path: Path) -> None:
+    unlabelled = MODEL + (
+        "def get_test_generator(data_dir): return batch_generator.MatrixBatchGenerator(np.ones(3))\n"
+        "get_pred_generator = get_test_generator\n"
+        "def get_train_generator(data_dir, batch_size): return loader(), get_test_generator('')\n"
+    )
+    found = made(tmp_path, unlabelled)
+    refused(lambda: found.test_loader("d"), "get_test_generator", "without labels", "give it Y")
+    refused(lambda: found.train_loaders("d", 2), "get_val_generator", "without labels")
+    assert not found.prediction_loader("d").has_labels
+
+
 def test_a_definition_is_a_module_that_can_be_found_by_name(tmp_path: Path) -> None:
     found = made(tmp_path, MODEL)
     module = sys.modules["dlutil_definition"]
