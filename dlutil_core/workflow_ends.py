@@ -87,15 +87,17 @@ def remove_leftovers(result: Path) -> None:
 def succeed(run: RunConfig) -> None:
     """Say what came out, and where it is."""
     folder = Path(run.result)
-    if run.values["evaluate"]:
-        metrics = read_json(folder / "test" / "metrics.json")
+    # A run of a single target may leave either out.
+    metrics_file, best_file = folder / "test" / "metrics.json", folder / "best" / "config.json"
+    if run.values["evaluate"] and metrics_file.is_file():
+        metrics = read_json(metrics_file)
         print("\nTest metrics:", file=sys.stderr)
         for name, value in metrics.items():
             print(
                 f"  {name:<12} {'undefined' if value is None else f'{value:.4f}'}", file=sys.stderr
             )
-    config = json.dumps(read_json(folder / "best" / "config.json"))
-    print(f"Best configuration: {config}", file=sys.stderr)
+    if best_file.is_file():
+        print(f"Best configuration: {json.dumps(read_json(best_file))}", file=sys.stderr)
     print(f"Results are in {run.result}/", file=sys.stderr)
 
 

@@ -18,7 +18,7 @@ rule select:
     conda:
         ENVIRONMENT
     params:
-        script=script("select", TRAIN_ARGUMENTS),
+        script=script("select_best", TRAIN_ARGUMENTS),
         folders=[f"{RESULT}/search/bracket-{bracket}" for bracket in BRACKETS],
         out=subpath(output[0], parent=True),
     message:
