@@ -22,12 +22,14 @@ PYTEST := $(RUN) -m pytest
 WORKERS ?= -n logical --maxprocesses 8 --dist loadfile
 # Tests that other targets run.
 APART := --ignore=tests/promises --ignore=tests/cluster --ignore=tests/browser \
-  --ignore=tests/fuzz -m "not soak and not cluster and not browser"
+  --ignore=tests/fuzz --ignore=tests/docs --ignore=tests/install \
+  -m "not soak and not cluster and not browser"
 
 # -- commands --------------------------------------------------------------------------------------
 
 demo: $(VENV)/.run ## train, pick, test and predict on real DNA (CORES=all)
 	@$(SNAKEMAKE) --cores $(CORES) $(ARGS)
+	@$(if $(ARGS),,$(RUN) examples/conv_seq_classifier/baseline.py results/conv_seq_classifier)
 
 test: $(VENV)/.dev ## all tests but the ones below, with coverage (ARGS='-k plan')
 	$(PYTEST) $(WORKERS) --cov --cov-report=term $(APART) $(ARGS)
@@ -52,6 +54,15 @@ soak: $(VENV)/.dev ## the kill test again and again (N=100)
 
 test-cluster: $(VENV)/.dev ## the whole workflow on a real Slurm of two nodes (as root)
 	@$(call tests_of,tests/cluster,)
+
+test-docs: $(VENV)/.dev ## every command of the documentation, as it is written
+	@$(call tests_of,tests/docs,)
+
+test-install: $(VENV)/.dev ## a wheel in an empty environment, the workflow as a module, storage plugins
+	@$(call tests_of,tests/install,)
+
+docs: $(VENV)/.run ## write docs/config.md from the schema
+	@$(RUN) -m dlutil_core.config_docs > docs/config.md
 
 test-browser: $(VENV)/.dev ## the report in a real headless browser
 	@$(call tests_of,tests/browser,)
@@ -90,7 +101,7 @@ help: ## show this list
 	  printf '%-15s %s\n' "$$name" "$$text"; done
 	@echo; echo "PYTHON=python3.12 chooses an interpreter, PIP_ARGS='...' is passed to pip install."
 
-.PHONY: demo test lint format test-promises soak test-cluster test-browser fuzz bench watch \
+.PHONY: demo test lint format test-promises soak test-cluster test-browser test-docs test-install docs fuzz bench watch \
   install constraints clean distclean help FORCE
 
 # -- how .venv comes about -------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Every command of the documentation runs, as it is written, in the order in which it is written.
 
-A fenced block after `<!-- file: NAME -->` is written to that file; `bash` blocks are run in a folder
-of the page's own, in which `path/to/dlutil` is the repository and the repository's own folders are
-found too. `<!-- not run: REASON -->` leaves a block out.
+A fenced block after `<!-- file: NAME -->` is written to that file; `bash` blocks are run in a
+folder of the page's own, in which `path/to/dlutil` is the repository and the repository's own
+folders are found too. `<!-- not run: REASON -->` leaves a block out.
 """
 
 import os
