@@ -192,7 +192,8 @@ def test_loaders_that_are_none_are_refused(tmp_path: Path) -> None:
 
 def test_loaders_without_labels_are_refused_except_to_predict(tmp_path: Path) -> None:
     unlabelled = MODEL + (
-        "def get_test_generator(data_dir): return batch_generator.MatrixBatchGenerator(np.ones(3))\n"
+        "def get_test_generator(data_dir):\n"
+        "    return batch_generator.MatrixBatchGenerator(np.ones(3))\n"
         "get_pred_generator = get_test_generator\n"
         "def get_train_generator(data_dir, batch_size): return loader(), get_test_generator('')\n"
     )

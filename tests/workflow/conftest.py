@@ -10,8 +10,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import front  # noqa: E402
-from support import Finished  # noqa: E402
+import front
+from support import Finished
 
 SEARCH = ("-y", "-e", "-p", "new/*.h5", "test.h5")
 

@@ -40,7 +40,7 @@ def emptied(name: str) -> Callable[[Path], None]:
 
 BEFORE: dict[str, tuple[Callable[[Path], None], list[str], list[str]]] = {
     "no def.py": (removed("def.py"), ["-y"], ["def.py", "no such file"]),
-    "an empty def.py": (emptied("def.py"), ["-y"], ["def.py", "empty"]),
+    "an empty def.py": (emptied("def.py"), ["-y"], ["def.py", "no code in it"]),
     "a syntax error": (
         definition("return read(pred_path)", "return read(pred_path"),
         ["-y"],
