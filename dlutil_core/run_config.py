@@ -54,7 +54,15 @@ class RunConfig:
                 f"{self.result}: holds no earlier search ({self.plan_path} is missing); search "
                 "first, with --hyper"
             )
-        _ = self.predicted
+        used = set(self.predicted)
+        for stage, needed in (("train", self.trains), ("test", self.values["evaluate"])):
+            used |= set(self.stage_files(stage) if needed else [])
+        for name in sorted(used):
+            if any(c in name for c in "{}\n"):
+                raise UserError(
+                    f"{self.data}/{name}: file names must not hold braces or line breaks; rename "
+                    "it, or leave it out of data_files and predict"
+                )
 
     def check_definition(self) -> None:
         """Refuse a `def.py` that lacks what the run asks for."""
@@ -65,6 +73,8 @@ class RunConfig:
                 needed["get_config"] = "the search"
         if self.values["evaluate"]:
             needed["get_test_generator"] = "evaluation (evaluate: true, --eval)"
+        if self.values["explain"]["enabled"] and self.explained_stage == "test":
+            needed["get_test_generator"] = "the explanation (explain.enabled)"
         if self.values["predict"]:
             needed["get_pred_generator"] = "prediction (predict:, --predict)"
         for name, why in needed.items():
@@ -248,13 +258,35 @@ class RunConfig:
             found += [f"test/{name}" for name in TEST_FILES]
         for name in self.predicted:
             found += [f"predictions/{name}.npy", f"predictions/{name}.tsv"]
+        if self.values["explain"]["enabled"]:
+            found += [f"explain/{n}" for n in (*EXPLAIN_FILES, "examples.svg", "filters.svg")]
         return found + list(REPORT_FILES)
+
+    # The explanation
+
+    @property
+    def explained_stage(self) -> str:
+        """The stage whose sequences explain the model: `test`, or `train` for validation's."""
+        return "test" if self.values["explain"]["set"] == "test" else "train"
+
+    def explain_arguments(self) -> str:
+        """Command-line arguments of the explanation, quoted for a shell."""
+        section = self.values["explain"]
+        words = [f"--{k}={section[k]}" for k in ("set", "examples", "sequences")]
+        if section["output"] is not None:
+            words.append(f"--output={section['output']}")
+        return shlex.join(words)
 
     # The report
 
     def report_inputs(self) -> list[str]:
         """Files that the report tells of, relative to the result folder."""
-        made = {*REPORT_FILES, "test/performance.svg", "test/errors.svg"}
+        made = {
+            *REPORT_FILES,
+            "test/performance.svg",
+            "test/errors.svg",
+            "explain/attributions.npz",
+        }
         names = [n for n in self.result_files() if not n.startswith("predictions/")]
         return [n for n in names if n not in made and not n.endswith("/best.pt")]
 
@@ -283,6 +315,13 @@ TEST_FILES = (
     "intervals.json",
     "performance.svg",
     "errors.svg",
+)
+EXPLAIN_FILES = (
+    "summary.json",
+    "filters.meme",
+    "filters.jaspar",
+    "filters.csv",
+    "attributions.npz",
 )
 REPORT_FILES = (
     "report.html",

@@ -1,0 +1,33 @@
+"""Explains the best model: attributions, motifs of its first filters, logos."""
+
+import argparse
+from pathlib import Path
+
+from dlutil_core import script
+from dlutil_core.explain.explaining import Options, explain
+from dlutil_core.run_arguments import add_run_arguments, session_spec
+from dlutil_core.session import Session
+
+
+def main(arguments: argparse.Namespace) -> None:
+    options = Options(
+        data=arguments.set,
+        motifs=arguments.motifs,
+        examples=arguments.examples,
+        sequences=arguments.sequences,
+        output=arguments.output,
+    )
+    explain(Session(session_spec(arguments)), arguments.model, options, arguments.out)
+
+
+if __name__ == "__main__":
+    parser = script.parser(__doc__)
+    add_run_arguments(parser)
+    parser.add_argument("--model", type=Path, required=True, help="best/model.pt")
+    parser.add_argument("--set", default="test", choices=["test", "valid"], help="whose sequences")
+    parser.add_argument("--motifs", help="known motifs, MEME or JASPAR format")
+    parser.add_argument("--examples", type=int, default=6, help="sequences to draw and mutate")
+    parser.add_argument("--sequences", type=int, default=500, help="sequences to attribute")
+    parser.add_argument("--output", type=int, help="which of several outputs, from 0")
+    parser.add_argument("--out", type=Path, required=True, help="the folder explain")
+    script.run(main, parser.parse_args())
