@@ -9,6 +9,7 @@ from typing import Any
 from dlutil_core.checkpoint import read_checkpoint
 from dlutil_core.errors import UserError
 from dlutil_core.files import read_json
+from dlutil_core.options import TrainingOptions
 from dlutil_core.session import Session, SessionSpec
 
 
@@ -47,10 +48,28 @@ def load(result: str | os.PathLike[str], definition: str | None = None, device: 
     folder = Path(result)
     if not (folder / "best" / "model.pt").is_file():
         raise UserError(f"{folder}: holds no trained model (best/model.pt); give a result folder")
-    if definition is None:
-        note = folder / "logs" / "run.json"
-        if not note.is_file():
-            raise UserError(f"{note}: there is no such file; give load() the path of def.py")
-        definition = os.path.join(folder, read_json(note)["definition"])
-    spec = SessionSpec(definition=definition, data_dir="", batch_size=1, seed=0, device=device)
+    config = read_json(folder / "best" / "provenance.json")["config"]
+    spec = SessionSpec(
+        definition=definition_of(folder, definition),
+        data_dir="",
+        batch_size=1,
+        seed=0,
+        device=device,
+        threads=config["threads_per_trial"],
+        options=TrainingOptions(**config["options"]),
+        env=config["env"],
+    )
     return restore_model(Session(spec), folder / "best" / "model.pt")
+
+
+def definition_of(result: str | os.PathLike[str], definition: str | None) -> str:
+    """The path of the `def.py` of a run: the one that is given, or the one that the run used."""
+    if definition is not None:
+        return definition
+    note = Path(result) / "logs" / "run.json"
+    if not note.is_file():
+        raise UserError(f"{note}: there is no such file; give the path of def.py")
+    found = os.path.join(result, read_json(note)["definition"])
+    if not os.path.isfile(found):
+        raise UserError(f"{found}: the def.py of the run is not there any more; give its path")
+    return found

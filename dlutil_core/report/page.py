@@ -21,8 +21,9 @@ TEMPLATE = Path(__file__).parent / "template"
 
 HYPERPARAMETER_NOTE = (
     "One point for each trial: the value of the hyperparameter and the trial's best reward. The "
-    "darker, the longer it was trained; trials that were cut early lie low for that reason alone, "
-    "so compare within one shade. Orange is the best of all; a triangle lies outside the axis."
+    "stronger its colour, the longer it was trained; trials that were cut early lie low for that "
+    "reason alone, so compare within one colour. Orange is the best of all; a triangle lies outside "
+    "the axis."
 )
 HISTORY_NOTE = (
     "Training values are means over the batches of an epoch, while the weights change and dropout "

@@ -73,11 +73,13 @@ def _bracket_curves(bracket: Bracket, axis: Scale, best: Trial) -> Figure:
         steps = [step_style(i, len(budgets)) for i in range(len(budgets))]
         chart.legend += list(zip(ended, steps, strict=True)) if len(budgets) <= 5 else []
     cuts = ", ".join(f"{r['trials']} to epoch {r['epochs']}" for r in bracket.rungs)
-    caption = (
-        f"One line for each trial. Rungs: {cuts}; at each dotted line the best go on, so darker "
-        "lines were cut later. A dot is a trial of one epoch; rewards below the axis lie at its "
-        "lower edge."
-    )
+    caption = f"One line for each trial: {cuts}."
+    if len(budgets) > 1:
+        caption += (
+            " At each dotted line, a rung, the best go on, so the stronger the colour, the later "
+            "a trial was cut; a dot is a trial of one epoch."
+        )
+    caption += " Rewards below the axis lie at its lower edge."
     return Figure(chart, caption)
 
 
@@ -159,9 +161,9 @@ def parallel_coordinates(results: Results) -> Figure | None:
     rest = len(scored) - len(shown)
     more = f" Of {len(scored)} trials the best {len(shown)} are drawn." if rest else ""
     caption = (
-        "One line for each trial: where it crosses an axis is its value there. The darker, the "
-        f"better its score; the best of all in orange.{more} Where dark lines meet is a value "
-        "that works."
+        "One line for each trial: where it crosses an axis is its value there. The stronger its "
+        f"colour, the better its score; the best of all in orange.{more} Where strong lines meet "
+        "is a value that works."
     )
     return Figure(chart, caption)
 

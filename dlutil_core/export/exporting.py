@@ -1,0 +1,181 @@
+"""Writes the export folder.
+
+weights.safetensors   the network's weights (and what an own `save` adds)
+definition/           def.py and the local modules that it imports
+config.json           the configuration, and what else the predictions depend on
+predict.py            predicts a file; `load()` for Python
+dlutil_core/          the few modules of dlutil that it needs
+requirements.txt      the packages that it needs
+model.pt2 model.onnx  the network alone, where it can be exported
+README.md             the model card
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from dlutil_core import files, fingerprint
+from dlutil_core.checkpoint import read_checkpoint
+from dlutil_core.errors import UserError
+from dlutil_core.export.card import model_card
+from dlutil_core.export.networks import export_network
+from dlutil_core.tensor_file import write_tensors
+from dlutil_core.trained import definition_of, load
+
+PACKAGE = Path(__file__).resolve().parents[1]
+STARTS = ("base_model", "batch_generator", "constraints", "options", "tensor_file")
+NOT_WEIGHTS = {"trial", "epoch", "score", "config"}
+ALWAYS = ("torch", "numpy", "safetensors")
+
+
+def export(result_dir: Path, out: Path, definition: str | None = None) -> None:
+    """Write the trained model of a result folder to the folder `out`.
+
+    Parameters
+    ----------
+    out
+        A new or empty folder, or an earlier export, which is replaced.
+    definition
+        The `def.py`; the one that the run used, if it is still where it was.
+
+    Raises
+    ------
+    UserError
+        The result folder holds no model, its `def.py` is not found, or `out` holds something else.
+    """
+    _check_out(out)
+    model = load(result_dir, definition)
+    source = Path(definition_of(result_dir, definition))
+    building = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    try:
+        _write_all(result_dir, model, source, building)
+        shutil.rmtree(out, ignore_errors=True)
+        building.rename(out)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _check_out(out: Path) -> None:
+    empty = not out.exists() or (out.is_dir() and not any(out.iterdir()))
+    if not empty and not (out / "weights.safetensors").is_file():
+        raise UserError(f"{out}: holds something else than an export; give another folder")
+
+
+def _write_all(result_dir: Path, model: Any, source: Path, out: Path) -> None:
+    content = read_checkpoint(result_dir / "best" / "model.pt")
+    state = {k: v for k, v in content.items() if k not in NOT_WEIGHTS}
+    write_tensors(out / "weights.safetensors", state)
+    used = _copy_definition(source, out / "definition")
+    provenance = files.read_json(result_dir / "best" / "provenance.json")
+    config = {
+        "definition": source.name,
+        "config": content["config"],
+        "options": provenance["config"]["options"],
+        "env": provenance["config"]["env"],
+        "threads": provenance["config"]["threads_per_trial"],
+        "trial": content["trial"],
+        "epoch": content["epoch"],
+        "score": content["score"],
+        "dlutil": provenance["dlutil"],
+        "versions": provenance["versions"],
+    }
+    files.write_json(out / "config.json", config)
+    shutil.copyfile(Path(__file__).with_name("predict.py"), out / "predict.py")
+    used += _copy_modules(out)
+    needed = _requirements(used, provenance["versions"])
+    files.write_text(out / "requirements.txt", "\n".join(needed) + "\n")
+    networks = export_network(model, result_dir, out)
+    files.write_text(out / "README.md", model_card(result_dir, config, networks, needed))
+
+
+def _copy_definition(source: Path, out: Path) -> list[Path]:
+    """Copy `def.py` and the local modules that it imports; where they are now."""
+    out.mkdir()
+    search = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
+    found = []
+    for path in [source.resolve(), *fingerprint.analyse(source, search).local_files]:
+        target = out / _place(path, source.resolve().parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+        found.append(target)
+    return found
+
+
+def _place(path: Path, home: Path) -> Path:
+    """Where a module goes: its place beside `def.py`, or below its outermost package's folder."""
+    if path.is_relative_to(home):
+        return path.relative_to(home)
+    root = path.parent
+    while (root / "__init__.py").is_file():
+        root = root.parent
+    return path.relative_to(root)
+
+
+def _copy_modules(out: Path) -> list[Path]:
+    """Copy the modules of dlutil that a definition and `predict.py` can reach, and the licence."""
+    target = out / "dlutil_core"
+    target.mkdir()
+    files.write_text(target / "__init__.py", '"""The part of dlutil that predicts."""\n')
+    found = []
+    for name in sorted(_reached(STARTS)):
+        shutil.copyfile(PACKAGE / f"{name}.py", target / f"{name}.py")
+        found.append(target / f"{name}.py")
+    licence = PACKAGE.parent / "LICENSE"
+    if licence.is_file():
+        shutil.copyfile(licence, target / "LICENSE")
+    return found
+
+
+def _reached(starts: tuple[str, ...]) -> set[str]:
+    """Modules of `dlutil_core` that these import, directly or not."""
+    found: set[str] = set()
+    waiting = list(starts)
+    while waiting:
+        name = waiting.pop()
+        path = PACKAGE / f"{name}.py"
+        if name in found or not path.is_file():
+            continue
+        found.add(name)
+        for module in _imports(path):
+            first, _, rest = module.partition(".")
+            if first == "dlutil_core" and rest:
+                waiting.append(rest.partition(".")[0])
+    return found
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Names of modules that a file imports anywhere in it, and of what it imports from them."""
+    if path.suffix != ".py":
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _requirements(used: list[Path], versions: dict[str, str]) -> list[str]:
+    """The packages that the copied files import, those of the run in the run's versions."""
+    local = {path.stem for path in used} | {path.parent.name for path in used} | {"dlutil_core"}
+    names = {module.partition(".")[0] for path in used for module in _imports(path)}
+    wanted = sorted({*ALWAYS, *(names - set(sys.stdlib_module_names) - local)})
+    found = []
+    for name in wanted:
+        package = {"sklearn": "scikit-learn", "yaml": "pyyaml"}.get(name, name)
+        try:
+            exact = versions.get(name) or version(package).partition("+")[0]
+        except PackageNotFoundError:
+            found.append(package)
+            continue
+        found.append(f"{package}=={exact}" if name in versions else f"{package}>={exact}")
+    return found

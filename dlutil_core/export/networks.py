@@ -1,0 +1,135 @@
+"""The network alone, in formats that need neither dlutil nor `def.py`: torch.export and ONNX."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dlutil_core.errors import UserError
+from dlutil_core.files import read_json
+from dlutil_core.script import LOGGER
+from dlutil_core.session import Session, SessionSpec
+from dlutil_core.trained import definition_of
+
+log = logging.getLogger(LOGGER)
+
+TOLERANCE = 1e-4
+SAMPLES = 3
+
+
+def export_network(model: Any, result_dir: Path, out: Path) -> dict[str, str]:
+    """Write `model.pt2` and `model.onnx` where the network allows it.
+
+    Returns
+    -------
+    For each of `torch.export` and `onnx` a sentence: what was written, or why nothing was.
+    """
+    x = sample_input(result_dir)
+    if not isinstance(x, torch.Tensor):
+        why = "no inputs were at hand to trace the network with" if x is None else "it takes more "
+        why += "" if x is None else "than one tensor"
+        return {"torch.export": f"Not written: {why}.", "onnx": f"Not written: {why}."}
+    network = model.network.eval().cpu()
+    x = x.to(torch.float32 if x.dtype.is_floating_point else x.dtype)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            program = _traced(network, x)
+            _check(network, program.module(), x)
+            torch.export.save(program, out / "model.pt2")
+        except Exception as error:
+            told = _short(error)
+            return {"torch.export": f"Not written: {told}", "onnx": f"Not written: {told}"}
+        shape = " × ".join(["N", *map(str, x.shape[1:])])
+        note = f"`model.pt2`, for `torch.export.load`; input {shape}, {x.dtype}."
+        return {"torch.export": note, "onnx": _export_onnx(network, program, x, out)}
+
+
+def _traced(network: torch.nn.Module, x: torch.Tensor) -> Any:
+    """The network as a program for any number of samples; for this number where it must be."""
+    return torch.export.export(network, (x,), dynamic_shapes=({0: torch.export.Dim("samples")},))
+
+
+def _check(network: torch.nn.Module, exported: Any, x: torch.Tensor) -> None:
+    """Refuse an export that predicts something else."""
+    for part in (x, x[:2]):
+        pairs = zip(_leaves(network(part)), _leaves(exported(part)), strict=True)
+        for ours, theirs in pairs:
+            if not torch.allclose(ours, theirs, atol=TOLERANCE, rtol=TOLERANCE):
+                raise UserError("the exported network predicts something else")
+
+
+def _export_onnx(network: torch.nn.Module, program: Any, x: torch.Tensor, out: Path) -> str:
+    missing = [p for p in ("onnx", "onnxscript") if importlib.util.find_spec(p) is None]
+    if missing:
+        return (
+            f"Not written: the package {missing[0]} is not installed (pip install 'dlutil[onnx]')."
+        )
+    path = out / "model.onnx"
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            torch.onnx.export(program, f=path, dynamo=True, external_data=False, verbose=False)
+        if importlib.util.find_spec("onnxruntime") is None:
+            return "`model.onnx`; it was not run, since onnxruntime is not installed."
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        found = session.run(None, {name: x.numpy()})
+        for ours, theirs in zip(_leaves(network(x)), found, strict=True):
+            if not np.allclose(ours.numpy(), theirs, atol=TOLERANCE, rtol=TOLERANCE):
+                raise UserError("it predicts something else")
+    except Exception as error:
+        path.unlink(missing_ok=True)
+        return f"Not written: {_short(error)}"
+    names = ", ".join(f"`{o.name}`" for o in session.get_outputs())
+    return (
+        f"`model.onnx`, for ONNX runtimes; input `{name}`, outputs in the network's order {names}."
+    )
+
+
+def sample_input(result_dir: Path) -> Any:
+    """A few inputs of the run's data, if they are still where they were; else `None`."""
+    try:
+        note = read_json(result_dir / "logs" / "run.json")
+        config = note["config"]
+        data = os.path.join(result_dir, os.path.relpath(config["data"], config["result"]))
+        definition = definition_of(result_dir, None)
+        session = Session(
+            SessionSpec(definition, data, config["batch_size"], config["seed"], "cpu")
+        )
+    except (UserError, KeyError, TypeError):
+        return None
+    made = (
+        lambda: session.definition.test_loader(data),
+        lambda: session.definition.train_loaders(data, config["batch_size"])[0],
+    )
+    for make in made:
+        with contextlib.suppress(Exception):
+            batch = next(iter(make()))
+            x = batch[0] if isinstance(batch, (tuple, list)) else batch
+            return torch.as_tensor(x)[:SAMPLES] if hasattr(x, "shape") else x
+    return None
+
+
+def _leaves(output: Any) -> list[torch.Tensor]:
+    if isinstance(output, dict):
+        return [leaf for value in output.values() for leaf in _leaves(value)]
+    if isinstance(output, (list, tuple)):
+        return [leaf for value in output for leaf in _leaves(value)]
+    return [output]
+
+
+def _short(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return f"{text[:157]}..." if len(text) > 160 else text
