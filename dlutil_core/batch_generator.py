@@ -23,6 +23,9 @@ BLOCK = 256
 BUFFER_BYTES = 2**28
 """Default size of the shuffle buffer, in bytes of stored rows."""
 
+RUN_BYTES = 2**20
+"""Bytes of stored rows that are indexed together, and then cut into batches."""
+
 
 class BatchGenerator:
     """What all generators share: sizes, order, conversion, augmentation.
@@ -74,10 +77,10 @@ class BatchGenerator:
     def __iter__(self) -> Iterator[Any]:
         """Batches `(x, y)`, or `x` alone where there are no labels."""
         rng = pass_generator() if self.shuffle or self.reverse_complement else None
-        for x, y in self._raw_batches(rng if self.shuffle else None):
+        for x, y in self.raw_batches(rng if self.shuffle else None):
             x, y = self.prepare(x, y)
             if rng is not None and self.reverse_complement:
-                x = tree_map(lambda part: self._augmented(part, rng), x)
+                x = tree_map(lambda part: self.augmented(part, rng), x)
             yield (x, y) if self.has_labels else x
 
     def in_pieces(self, size: int) -> Iterator[Any]:
@@ -95,19 +98,42 @@ class BatchGenerator:
         """Convert the stored arrays of a batch to what a model takes."""
         return tree_map(as_input, x), (tree_map(as_label, y) if self.has_labels else None)
 
-    def _raw_batches(self, rng: np.random.Generator | None) -> Iterator[tuple[Any, Any]]:
-        raise TypeError(f"{type(self).__name__} must define _raw_batches or __iter__")
+    def raw_batches(self, rng: np.random.Generator | None) -> Iterator[tuple[Any, Any]]:
+        """Rows of the stored arrays, batch by batch; without labels `y` is `None`.
 
-    def _bounds(self) -> Iterator[tuple[int, int]]:
+        Each batch has memory of its own, so that a network may change its input in place.
+        """
+        x, y = self.table()
         size = self.batch_size or max(self.samples, 1)
-        for k in range(len(self)):
-            yield k * size, min((k + 1) * size, self.samples)
+        row_bytes = max(
+            1, sum(leaf[:1].nbytes for _, leaf in tree_leaves((x, y if y is not None else ())))
+        )
+        order = self.order(rng)
+        for start, stop in runs_of_batches(len(self), size, self.samples, row_bytes):
+            rows: Any = slice(start, stop) if order is None else order[start:stop]
+            run_x, run_y = (take_copy(part, rows) for part in (x, y))
+            for low in range(0, stop - start, size):
+                cut = slice(low, low + size)
+                yield take(run_x, cut), take(run_y, cut)
 
-    def _augmented(self, x: Any, rng: np.random.Generator) -> Any:
+    def table(self) -> tuple[Any, Any]:
+        """The arrays in memory whose rows batches are, `(x, y)`; a subclass gives them."""
+        raise TypeError(f"{type(self).__name__} must define __iter__, raw_batches or table")
+
+    def plain_table(self) -> tuple[Any, Any] | None:
+        """`table`, where rows become batches by nothing but conversion."""
+        return None
+
+    def order(self, rng: np.random.Generator | None) -> np.ndarray | None:
+        """The rows of a pass, one after the other; `None`: as they are stored."""
+        return None if rng is None else rng.permutation(self.samples)
+
+    def augmented(self, x: Any, rng: np.random.Generator) -> Any:
+        """A batch with some of its sequences replaced by their reverse complements."""
         chosen = rng.random(len(x)) < self.reverse_complement
         axes = (1, x.ndim - 1)
         if isinstance(x, torch.Tensor):
-            mask = torch.from_numpy(chosen).view(-1, *([1] * (x.dim() - 1)))
+            mask = torch.from_numpy(chosen).view(-1, *([1] * (x.dim() - 1))).to(x.device)
             return torch.where(mask, torch.flip(x, axes), x)
         return np.where(chosen.reshape(-1, *([1] * (x.ndim - 1))), np.flip(x, axes), x)
 
@@ -124,7 +150,9 @@ class MatrixBatchGenerator(BatchGenerator):
     batch_size, shuffle, drop_last, reverse_complement
         See `BatchGenerator`.
 
-    Batches are float32 inputs; labels are int64 where they are whole numbers, float32 otherwise.
+    Arrays become float32 inputs, batch by batch, and labels int64 where they are whole numbers,
+    float32 otherwise. Tensors stay as they are, so tokens for an `nn.Embedding` are given as
+    `torch.from_numpy(X)`.
     """
 
     def __init__(
@@ -154,11 +182,11 @@ class MatrixBatchGenerator(BatchGenerator):
             raise ValueError(f"X and Y must have equally many samples, but {told}")
         return next(iter(sizes.values()), 0)
 
-    def _raw_batches(self, rng: np.random.Generator | None) -> Iterator[tuple[Any, Any]]:
-        order = None if rng is None else rng.permutation(self.samples)
-        for start, stop in self._bounds():
-            rows: Any = slice(start, stop) if order is None else order[start:stop]
-            yield take(self.X, rows), take(self.Y, rows)
+    def table(self) -> tuple[Any, Any]:
+        return self.X, self.Y
+
+    def plain_table(self) -> tuple[Any, Any] | None:
+        return self.table()
 
 
 class H5pyBatchGenerator(BatchGenerator):
@@ -224,25 +252,40 @@ class H5pyBatchGenerator(BatchGenerator):
         x, y = super().prepare(x, y)
         return (x, y) if self.process_x_y is None else self.process_x_y(x, y)
 
-    def _raw_batches(self, rng: np.random.Generator | None) -> Iterator[tuple[Any, Any]]:
+    def table(self) -> tuple[Any, Any]:
+        return self.source.load()
+
+    def plain_table(self) -> tuple[Any, Any] | None:
+        plain = self.process_x_y is None and not self.source.streamed
+        return self.table() if plain else None
+
+    def order(self, rng: np.random.Generator | None) -> np.ndarray | None:
+        if rng is None or not self.samples:
+            return None
+        segments = self._segments(rng)
+        return np.concatenate([blocks_rows(b, self.samples)[p] for b, p in segments])
+
+    def raw_batches(self, rng: np.random.Generator | None) -> Iterator[tuple[Any, Any]]:
         if not self.samples:
             return
-        segments = self._segments(rng)
         if not self.source.streamed:
-            order = np.concatenate([blocks_rows(b, self.samples)[p] for b, p in segments])
-            for start, stop in self._bounds():
-                yield self.source.in_memory(order[start:stop])
+            yield from super().raw_batches(rng)
             return
-        left: tuple[Any, Any] | None = None
         size = self.batch_size or self.samples
-        for part, order in reading_ahead(self.source.read_blocks, segments, BLOCK):
-            taken = take(part, order)
+        left: tuple[Any, Any] | None = None  # rows that do not fill a batch yet
+        for part, order in reading_ahead(self.source.read_blocks, self._segments(rng), BLOCK):
+            first = 0
             if left is not None:
-                taken = tree_join(np.concatenate, [left, taken])
-            whole = len(taken[0]) // size * size
-            for start in range(0, whole, size):
-                yield take(taken, slice(start, start + size))
-            left = take(taken, slice(whole, None)) if whole < len(taken[0]) else None
+                first = min(size - len(left[0]), len(order))
+                left = tree_join(np.concatenate, [left, take_copy(part, order[:first])])
+                if len(left[0]) < size:
+                    continue
+                yield left
+            whole = first + (len(order) - first) // size * size
+            for start in range(first, whole, size):
+                yield take_copy(part, order[start : start + size])
+            left = take_copy(part, order[whole:]) if whole < len(order) else None
+            del part  # so that only the next buffer and the one after it are in memory
         if left is not None and not self.drop_last:
             yield left
 
@@ -259,6 +302,29 @@ class H5pyBatchGenerator(BatchGenerator):
             order = np.arange(rows) if rng is None else rng.permutation(rows)
             segments.append((chosen, order))
         return segments
+
+
+def runs_of_batches(
+    count: int, size: int, samples: int, row_bytes: int, run_bytes: int = RUN_BYTES
+) -> Iterator[tuple[int, int]]:
+    """Bounds of runs of whole batches of about `run_bytes`: one indexing serves many batches."""
+    together = max(1, run_bytes // (size * row_bytes))
+    for k in range(0, count, together):
+        yield k * size, min((k + together) * size, count * size, samples)
+
+
+def take_copy(tree: Any, rows: Any) -> Any:
+    """These rows of every array and tensor, in memory of their own; `None` stays `None`."""
+    return None if tree is None else tree_map(lambda leaf: taken(leaf, rows), tree)
+
+
+def taken(leaf: Any, rows: Any) -> Any:
+    """Rows (a slice, or an array or tensor of indices) of one array or tensor, as a copy."""
+    if isinstance(leaf, np.ndarray):
+        return leaf[rows].copy() if isinstance(rows, slice) else leaf.take(rows, axis=0)
+    if isinstance(rows, slice):
+        return leaf[rows].clone()
+    return leaf.index_select(0, torch.as_tensor(rows, device=leaf.device))
 
 
 def blocks_rows(blocks: np.ndarray, samples: int) -> np.ndarray:

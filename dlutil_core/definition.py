@@ -16,6 +16,14 @@ from dlutil_core.errors import UserError
 from dlutil_core.fingerprint import SIGNATURES
 from dlutil_core.script import LOGGER
 
+HINTS = {
+    "scalar types: Long, Int; but got torch.": "whole numbers in arrays become float32, tensors "
+    "stay as they are: give the generator torch.from_numpy(X), or call x.long() in forward",
+    "must have the same dtype, but got Long and Float": "tensors stay as they are: give the "
+    "generator an array or X.float()",
+}
+"""What torch's messages on dtypes mean here."""
+
 log = logging.getLogger(LOGGER)
 
 
@@ -166,6 +174,7 @@ def told(error: BaseException, path: str) -> str:
     """An exception as text: its type, its message, and its last line in the file `path`."""
     message = " ".join(str(error).split())
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    text += next((f" ({hint})" for part, hint in HINTS.items() if part in message), "")
     wanted = os.path.abspath(path)
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == wanted]
     return f"line {lines[-1]}: {text}" if lines and lines[-1] else text

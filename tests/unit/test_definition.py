@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from dlutil_core.batch_generator import MatrixBatchGenerator
-from dlutil_core.definition import Definition, is_one_shot
+from dlutil_core.definition import Definition, is_one_shot, told
 from dlutil_core.errors import UserError
 
 MODEL = """
@@ -201,6 +201,20 @@ def test_loaders_without_labels_are_refused_except_to_predict(tmp_path: Path) ->
     refused(lambda: found.test_loader("d"), "get_test_generator", "without labels", "give it Y")
     refused(lambda: found.train_loaders("d", 2), "get_val_generator", "without labels")
     assert not found.prediction_loader("d").has_labels
+
+
+def test_tokens_that_became_floats_are_hinted_at() -> None:
+    tokens = np.arange(6).reshape(3, 2)
+    embedding, layer = torch.nn.Embedding(6, 2), torch.nn.Linear(2, 1)
+    (floats,) = MatrixBatchGenerator(tokens)
+    with pytest.raises(RuntimeError) as caught:
+        embedding(torch.from_numpy(floats))
+    assert "torch.from_numpy(X)" in told(caught.value, "def.py")
+    (kept,) = MatrixBatchGenerator(torch.from_numpy(tokens))
+    assert embedding(kept).shape == (3, 2, 2)
+    with pytest.raises(RuntimeError) as caught:
+        layer(kept)
+    assert "X.float()" in told(caught.value, "def.py")
 
 
 def test_a_definition_is_a_module_that_can_be_found_by_name(tmp_path: Path) -> None:
