@@ -22,7 +22,7 @@ TEMPLATE = Path(__file__).parent / "template"
 HYPERPARAMETER_NOTE = (
     "One point for each trial: the value of the hyperparameter and the trial's best reward. The "
     "stronger its colour, the longer it was trained; trials that were cut early lie low for that "
-    "reason alone, so compare within one colour. Orange is the best of all; a triangle lies outside "
+    "reason alone, so compare within one colour. Orange is the best of all; a triangle is outside "
     "the axis."
 )
 HISTORY_NOTE = (
