@@ -105,11 +105,8 @@ class BatchGenerator:
         """
         x, y = self.table()
         size = self.batch_size or max(self.samples, 1)
-        row_bytes = max(
-            1, sum(leaf[:1].nbytes for _, leaf in tree_leaves((x, y if y is not None else ())))
-        )
         order = self.order(rng)
-        for start, stop in runs_of_batches(len(self), size, self.samples, row_bytes):
+        for start, stop in runs_of_batches(len(self), size, self.samples, row_bytes(x, y)):
             rows: Any = slice(start, stop) if order is None else order[start:stop]
             run_x, run_y = (take_copy(part, rows) for part in (x, y))
             for low in range(0, stop - start, size):
@@ -236,10 +233,10 @@ class H5pyBatchGenerator(BatchGenerator):
         self.source = Hdf5Source(path, labels, memory)
         super().__init__(self.source.rows, batch_size, shuffle, drop_last, reverse_complement)
         self.process_x_y = process_x_y
-        row_bytes = max(self.source.row_bytes, 1)
-        rows = shuffle_buffer or max(1, BUFFER_BYTES // row_bytes)
+        bytes_each = max(self.source.row_bytes, 1)
+        rows = shuffle_buffer or max(1, BUFFER_BYTES // bytes_each)
         if not shuffle:  # the order is the files', however much is read at once
-            rows = min(rows, max(1, self.source.memory // (3 * row_bytes) // BLOCK * BLOCK))
+            rows = min(rows, max(1, self.source.memory // (3 * bytes_each) // BLOCK * BLOCK))
         self.shuffle_buffer = math.ceil(rows / BLOCK) * BLOCK
         if self.source.streamed and shuffle:
             self.source.check_buffer(min(self.shuffle_buffer, self.samples))
@@ -285,7 +282,6 @@ class H5pyBatchGenerator(BatchGenerator):
             for start in range(first, whole, size):
                 yield take_copy(part, order[start : start + size])
             left = take_copy(part, order[whole:]) if whole < len(order) else None
-            del part  # so that only the next buffer and the one after it are in memory
         if left is not None and not self.drop_last:
             yield left
 
@@ -313,6 +309,12 @@ def runs_of_batches(
         yield k * size, min((k + together) * size, count * size, samples)
 
 
+def row_bytes(x: Any, y: Any) -> int:
+    """Bytes of a stored sample, its label included; at least 1."""
+    leaves = [leaf for tree in (x, y) if tree is not None for _, leaf in tree_leaves(tree)]
+    return max(1, sum(leaf[:1].nbytes for leaf in leaves))
+
+
 def take_copy(tree: Any, rows: Any) -> Any:
     """These rows of every array and tensor, in memory of their own; `None` stays `None`."""
     return None if tree is None else tree_map(lambda leaf: taken(leaf, rows), tree)
@@ -320,6 +322,8 @@ def take_copy(tree: Any, rows: Any) -> Any:
 
 def taken(leaf: Any, rows: Any) -> Any:
     """Rows (a slice, or an array or tensor of indices) of one array or tensor, as a copy."""
+    if leaf is None:
+        return None
     if isinstance(leaf, np.ndarray):
         return leaf[rows].copy() if isinstance(rows, slice) else leaf.take(rows, axis=0)
     if isinstance(rows, slice):

@@ -146,11 +146,6 @@ class Hdf5Source:
             self.close()
         return self._arrays
 
-    def in_memory(self, rows: np.ndarray) -> tuple[Any, Any]:
-        """These rows of what `load` holds."""
-        data, label = self.load()
-        return data[rows], None if label is None else label[rows]
-
     def read_blocks(self, blocks: np.ndarray, size: int) -> tuple[Any, Any]:
         """Rows of these blocks of `size` rows, one block after the other."""
         bounds = [(int(b) * size, min((int(b) + 1) * size, self.rows)) for b in blocks]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 Array = np.ndarray
@@ -93,10 +95,16 @@ def pearson(y_true: Array, y_pred: Array) -> float:
         return float(np.mean(columns))
     a = y_true.ravel().astype(np.float64)
     b = y_pred.ravel().astype(np.float64)
-    if len(a) < 2 or (a == a[0]).all() or (b == b[0]).all():  # a rounded mean would not tell
+    if len(a) < 2 or _is_constant(a) or _is_constant(b):
         return float("nan")
     with np.errstate(invalid="ignore", over="ignore"):  # predictions of a diverged model
-        a -= a.mean()
-        b -= b.mean()
-        scale = float(np.sqrt(np.dot(a, a) * np.dot(b, b)))
-    return float(np.dot(a, b)) / scale if scale > 0 and np.isfinite(scale) else float("nan")
+        a -= np.add.reduce(a) / len(a)
+        b -= np.add.reduce(b) / len(b)
+        scale = math.sqrt(float(a.dot(a)) * float(b.dot(b)))
+        product = float(a.dot(b))
+    return product / scale if scale > 0 and math.isfinite(scale) else float("nan")
+
+
+def _is_constant(values: Array) -> bool:
+    """Whether all values are one; a rounded mean would not tell."""
+    return bool(values[0] == values[-1]) and bool((values == values[0]).all())

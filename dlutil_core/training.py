@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from dlutil_core.batch_generator import BatchGenerator
+from dlutil_core import resident
 from dlutil_core.checkpoint import read_checkpoint, write_checkpoint
 from dlutil_core.constraints import Constraint
 from dlutil_core.errors import UserError
@@ -168,17 +168,17 @@ class BaseModel:
         """One pass over `train`: the mean loss, and the means of `train_metrics` over batches."""
         self.network.train()
         outputs = EpochOutputs(self._numpy_train_metrics)
-        for batch in train:
+        for batch in resident.batches(train, self.device, self.dtype):
             x, y = self.batch_to_device(batch)
             y_pred, loss = self.fit_batch(x, y)
-            outputs.add(y, y_pred, loss)
+            outputs.add(y, self._full(y_pred), loss)
         if not outputs.samples:
             raise UserError("the training loader gave no batch; check the data and batch_size")
         return mean_over_batches(outputs)
 
     def fit_batch(self, x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """One optimizer step. Returns the batch's predictions and loss, detached."""
-        self.optimizer.zero_grad(set_to_none=True)
+        self._drop_gradients()
         y_pred, y_pred_loss = self.forward(x)
         loss = self.loss(y, y_pred_loss)
         loss.backward()
@@ -187,6 +187,15 @@ class BaseModel:
         self.optimizer.step()
         self.apply_constraints()
         return y_pred.detach(), loss.detach()
+
+    def _drop_gradients(self) -> None:
+        """`optimizer.zero_grad()`, without what torch adds for its profiler."""
+        if type(self.optimizer).zero_grad is not torch.optim.Optimizer.zero_grad:
+            self.optimizer.zero_grad()
+            return
+        for group in self.optimizer.param_groups:
+            for weight in group["params"]:
+                weight.grad = None
 
     def forward(self, x: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """`(y_pred, y_pred_loss)` of a batch: for metrics and predictions, and for the loss."""
@@ -214,11 +223,12 @@ class BaseModel:
         """The criterion of labels and predictions, in full precision."""
         return self.loss_function(y_true, self._full(y_pred))
 
-    @torch.no_grad()
     def apply_constraints(self) -> None:
         """Change the weights in place so that every constraint holds."""
-        for constraint, weight in self._constrained:
-            constraint.apply(weight)
+        if self._constrained:
+            with torch.no_grad():
+                for constraint, weight in self._constrained:
+                    constraint.apply(weight)
 
     def reward(self, row: Row) -> float:
         """`get_hyperband_reward` of an epoch's row, as a float."""
@@ -263,7 +273,7 @@ class BaseModel:
         """`(y_true, y_pred, y_pred_loss)` of a whole labelled set, in the loader's order."""
         self.network.eval()
         parts = []
-        for batch in self._evaluated(loader):
+        for batch in resident.batches(loader, self.device, self.dtype, self.eval_batch_size):
             for piece in self._pieces(batch):
                 x, y = self.batch_to_device(piece)
                 y_pred, y_pred_loss = self.forward(x)
@@ -282,18 +292,12 @@ class BaseModel:
         self.network.eval()
         labelled = bool(getattr(loader, "has_labels", False))
         parts = []
-        for batch in self._evaluated(loader):
+        for batch in resident.batches(loader, self.device, self.dtype, self.eval_batch_size):
             for piece in self._pieces(_inputs(batch, labelled)):
                 parts.append(self._full(self.forward(self.to_device(piece))[0]).cpu())
         if not parts:
             raise UserError("the loader to predict gave no batch; check its data")
         return np.asarray(torch.cat(parts).numpy())
-
-    def _evaluated(self, loader: Iterable[Any]) -> Iterable[Any]:
-        """A loader's batches; our own generators need not make one batch of a whole set."""
-        if isinstance(loader, BatchGenerator):
-            return loader.in_pieces(self.eval_batch_size)
-        return loader
 
     def _pieces(self, batch: Any) -> Iterable[Any]:
         """A batch in pieces of at most `eval_batch_size` samples."""
@@ -317,7 +321,9 @@ class BaseModel:
 
     def to_device(self, tree: Any) -> Any:
         """Arrays as tensors on the device; floats in the network's precision."""
-        if isinstance(tree, np.ndarray) or not isinstance(tree, (dict, list, tuple)):
+        if isinstance(tree, (torch.Tensor, np.ndarray)) or not isinstance(
+            tree, (dict, list, tuple)
+        ):
             return self._tensor(tree)
         return tree_map(self._tensor, tree)
 
@@ -326,15 +332,17 @@ class BaseModel:
             leaf = leaf.copy()  # torch warns of arrays that it must not write to
         tensor = leaf if isinstance(leaf, torch.Tensor) else torch.as_tensor(leaf)
         dtype = self.dtype if tensor.dtype.is_floating_point else tensor.dtype
-        if tensor.dtype is dtype and self.device.type == "cpu":
+        if tensor.dtype is dtype and tensor.device == self.device:
             return tensor
+        if self.device.type == "cuda" and tensor.device.type == "cpu":
+            tensor = tensor.pin_memory()  # from other memory the copy would wait for the GPU
         return tensor.to(self.device, dtype, non_blocking=True)
 
     def _full(self, tensor: torch.Tensor) -> torch.Tensor:
         return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
 
     def _numpy_train_metrics(self, y_true: Any, y_pred: Any) -> Row:
-        found = self.train_metrics(numpy_tree(y_true), numpy_tree(self._full(y_pred)))
+        found = self.train_metrics(y_true, y_pred)
         return self._numbers("train_metrics", found)
 
     def _numbers(self, name: str, found: Any) -> Row:
