@@ -221,6 +221,7 @@ class RunConfig:
         words = ["--definition", self.definition, "--data", self.data]
         words += ["--seed", str(self.seed), "--device", values["device"]]
         words += ["--threads-per-trial", str(self.search["threads_per_trial"])]
+        words += ["--trials-per-gpu", str(values["trials_per_gpu"])]
         for name, value in sorted(values["env"].items()):
             words += ["--env", f"{name}={value}"]
         for name, value in sorted(self.options.identity().items()):
@@ -320,7 +321,7 @@ EXPLAIN_FILES = (
     "summary.json",
     "filters.meme",
     "filters.jaspar",
-    "filters.csv",
+    "filters.tsv",
     "attributions.npz",
 )
 REPORT_FILES = (

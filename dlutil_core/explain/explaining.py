@@ -131,7 +131,8 @@ def _write_motifs(
     write_meme(out / "filters.meme", motifs)
     write_jaspar(out / "filters.jaspar", motifs)
     columns = list(rows[0]) if rows else ["filter"]
-    files.write_csv(out / "filters.csv", columns, rows)
+    lines = [columns, *([files.format_field(row[c]) for c in columns] for row in rows)]
+    files.write_text(out / "filters.tsv", "".join("\t".join(line) + "\n" for line in lines))
     drawn = [f for f in found if f.motif.sites][:DRAWN_FILTERS]
     titled = [(_oriented(f, matches), _title(f, matches)) for f in drawn]
     logos.draw_motifs(

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from chromium import Browser, program
 
 EXAMPLE = REPOSITORY / "examples" / "conv_seq_classifier"
-MOTIFS = REPOSITORY / "tests" / "unit" / "explain" / "MA0139.1.jaspar"
+MOTIFS = EXAMPLE / "raw_data" / "MA0139.1.jaspar"
 
 # Some trials raise, some diverge.
 FAILING = DEFINITION.replace(

@@ -18,7 +18,7 @@ from dlutil_core.explain.compare import compare
 from dlutil_core.explain.motifs import read_motifs
 
 EXAMPLE = REPOSITORY / "examples" / "conv_seq_classifier"
-MOTIF = Path(__file__).parent / "MA0139.1.jaspar"
+MOTIF = EXAMPLE / "raw_data" / "MA0139.1.jaspar"
 
 
 def snakemake(folder: Path, config: dict[str, object]) -> subprocess.CompletedProcess[str]:
@@ -44,8 +44,8 @@ def explained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_most_influential_filters_are_the_ctcf_motif(explained: Path) -> None:
-    with (explained / "out" / "explain" / "filters.csv").open() as file:
-        rows = list(csv.DictReader(file))
+    with (explained / "out" / "explain" / "filters.tsv").open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
     best = max(rows[:3], key=lambda row: float(row["similarity"]))
     assert best["match"] == "MA0139.1 CTCF"
     assert float(best["pearson"]) > 0.9 and float(best["p_value"]) <= 0.001

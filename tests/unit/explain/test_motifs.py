@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import REPOSITORY
 
 from dlutil_core.errors import UserError
 from dlutil_core.explain.compare import best_match, compare
 from dlutil_core.explain.motifs import Motif, read_motifs, write_jaspar, write_meme
 
-# JASPAR (jaspar.genereg.net), CC BY 4.0: matrix MA0139.1, from Barski et al. 2007, Cell 129, 823.
-CTCF = Path(__file__).parent / "MA0139.1.jaspar"
+EXAMPLE = REPOSITORY / "examples" / "conv_seq_classifier"
+CTCF = EXAMPLE / "raw_data" / "MA0139.1.jaspar"
 
 
 def ctcf() -> Motif:
