@@ -28,6 +28,8 @@ from dlutil_core import base_model, batch_generator  # noqa: E402
 BATCH = 100
 PEER_EVERY = 3
 """Peers are slower and no goal is about them: they run in every third round."""
+EVALUATIONS = 3
+"""Passes of an evaluation, which are short."""
 TRAINER_EPOCHS = 4
 """Epochs of a Lightning run, so that what it sets up before the first counts less."""
 
@@ -168,7 +170,8 @@ def evaluation(task: Task) -> tuple[Callable[[], object], Callable[[], object]]:
         found = torch.cat([network(x) for x, _ in pieces])
         float(task.criterion(found, task.y_t))
 
-    return lambda: model.evaluate(data), forward
+    many = range(EVALUATIONS)
+    return lambda: [model.evaluate(data) for _ in many], lambda: [forward() for _ in many]
 
 
 def lightning(task: Task) -> Callable[[], object]:
@@ -197,10 +200,9 @@ def lightning(task: Task) -> Callable[[], object]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             accelerator = "gpu" if task.device == "cuda" else "cpu"
-            options = dict.fromkeys(off, False)
-            pl.Trainer(
-                max_epochs=TRAINER_EPOCHS, accelerator=accelerator, devices=1, **options
-            ).fit(module, loader)
+            options: dict[str, Any] = dict.fromkeys(off, False)
+            options |= {"max_epochs": TRAINER_EPOCHS, "accelerator": accelerator, "devices": 1}
+            pl.Trainer(**options).fit(module, loader)
 
     return epoch
 
@@ -243,7 +245,10 @@ def contestants(task: Task, peers: list[str]) -> list[harness.Contestant]:
     if "skorch" in peers:
         made.append(one("skorch", skorch(task), PEER_EVERY))
     mine, bare = evaluation(task)
-    return [*made, one("evaluate", mine), one("bare forward", bare)]
+    made += [one("evaluate", mine), one("bare forward", bare)]
+    for passes in made[-2:]:
+        passes.amount *= EVALUATIONS
+    return made
 
 
 def measure(
