@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -277,7 +278,7 @@ class Project:
     ) -> Finished:
         """Run to the end, whatever that is."""
         began = time.monotonic()
-        done = subprocess.run(
+        run = subprocess.Popen(
             self.command(*arguments, cores=cores),
             cwd=self.folder,
             env=self.environ(**environment),
@@ -285,10 +286,15 @@ class Project:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             text=True,
-            timeout=timeout,
-            check=False,
+            start_new_session=True,
         )
-        return Finished(done.returncode, done.stdout, time.monotonic() - began)
+        try:
+            output, _ = run.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(run.pid, signal.SIGKILL)
+            output, _ = run.communicate()
+            raise AssertionError(f"not ended after {timeout} seconds:\n{output}") from None
+        return Finished(run.returncode, output, time.monotonic() - began)
 
     def succeed(self, *arguments: str, cores: int = 2, **environment: str) -> Finished:
         """Run to the end, which must be a good one."""
