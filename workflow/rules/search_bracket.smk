@@ -15,7 +15,7 @@ rule bracket:
         f"{RESULT}/logs/bracket-{{bracket}}.log",
     conda:
         ENVIRONMENT
-    threads: SIZES.bracket_threads(None if SIZES.on_cluster else workflow.cores)
+    threads: SIZES.bracket_threads(None if SIZES.on_cluster else workflow.resource_settings.cores)
     resources:
         mem_mb=memory,
         runtime=lambda wildcards, attempt, threads: SIZES.runtime(
