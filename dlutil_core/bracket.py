@@ -11,7 +11,7 @@ from typing import Any
 
 from dlutil_core import leaderboard
 from dlutil_core.errors import UserError
-from dlutil_core.outcome import Outcome, outcome, promoted, ranked
+from dlutil_core.outcome import OUT_OF_MEMORY, Outcome, outcome, promoted, ranked
 from dlutil_core.progress import ProgressLine
 from dlutil_core.script import LOGGER
 from dlutil_core.session import Session
@@ -137,7 +137,8 @@ def check_some_succeeded(bracket: int, outcomes: list[Outcome]) -> None:
         log.error("%s", first.traceback)
     raise UserError(
         f"bracket {bracket}: every trial failed; the first was trial {first.trial}, which "
-        f"{first.status.replace('-', ' ')}: {first.message}"
+        f"{'ran ' if first.status == OUT_OF_MEMORY else ''}{first.status.replace('-', ' ')}: "
+        f"{first.message}"
     )
 
 

@@ -20,6 +20,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--threads-per-trial", type=int, default=1)
     parser.add_argument("--batch-size", type=int, default=1)
+    parser.add_argument("--trials-per-gpu", type=int, default=1)
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--fingerprint", default="", help="of the stage's part of def.py")
@@ -52,6 +53,7 @@ def session_spec(arguments: argparse.Namespace) -> SessionSpec:
         fingerprint=arguments.fingerprint,
         train_digest=joint_digest(digests),
         trials_dir=arguments.trials,
+        trials_per_gpu=arguments.trials_per_gpu,
         tensorboard=arguments.tensorboard,
     )
 

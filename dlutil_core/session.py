@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlutil_core.devices import device_slot
 from dlutil_core.files import sha256_text
 from dlutil_core.options import TrainingOptions
 from dlutil_core.script import LOGGER
@@ -45,6 +48,7 @@ class SessionSpec:
     fingerprint: str = ""
     train_digest: str = ""
     trials_dir: str = ""
+    trials_per_gpu: int = 1
     tensorboard: str = ""
 
 
@@ -53,12 +57,20 @@ class Session:
 
     def __init__(self, spec: SessionSpec) -> None:
         self.spec = spec
+        self.device: str | None = None
         os.environ.update(spec.env)
 
     @cached_property
     def device_kind(self) -> str:
         """`cpu` or `cuda`; a GPU that is asked for but absent is said to be."""
         return resolved_device(self.spec.device)
+
+    @contextmanager
+    def on_device(self) -> Iterator[None]:
+        """Have a device, or a place on one, for the models that are made meanwhile."""
+        with device_slot(self.device_kind, self.spec.trials_per_gpu) as self.device:
+            yield
+        self.device = None
 
     @cached_property
     def definition(self) -> Definition:
@@ -110,13 +122,13 @@ class Session:
         return TrialStore(folder, self.key(trial), identity)
 
     def model(self, config: dict[str, Any], device: str | None = None) -> Any:
-        """A new model of this configuration, on this device."""
+        """A new model of this configuration, on this device or on the session's own."""
         import torch
 
         from dlutil_core.base_model import BaseModel
 
         torch.set_num_threads(self.spec.threads)
-        BaseModel.default_device = device or self.device_kind
+        BaseModel.default_device = device or self.device or self.device_kind
         BaseModel.default_options = self.spec.options
         return self.definition.model_class()(config)
 

@@ -46,14 +46,15 @@ class Task:
 
 
 class Worker:
-    """One worker process and its end of the pipe."""
+    """One worker process and its end of the pipe; `ready` when it has a device to train on."""
 
-    def __init__(self, context: Any, session: Session) -> None:
+    def __init__(self, context: Any, session: Session, alone: bool) -> None:
         self.connection, far = context.Pipe()
         carried = session if context.get_start_method() == "fork" else session.spec
-        self.process = context.Process(target=worker_main, args=(carried, far, os.getpid()))
+        self.process = context.Process(target=worker_main, args=(carried, far, os.getpid(), alone))
         self.process.start()
         far.close()
+        self.ready = False
         self.task: Task | None = None
         self.epoch = 0
         self.has_live: set[int] = set()
@@ -91,14 +92,13 @@ class WorkerPool:
         self.progress = progress or (lambda trial, row: None)
         self.workers: list[Worker] = []
         self.deaths: Counter[tuple[int, int]] = Counter()
+        self.early_deaths = 0
 
     def __enter__(self) -> WorkerPool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self.workers:
-            worker.stop()
-        self.workers = []
+        self._stop_workers()
 
     def train(self, tasks: Iterable[Task]) -> dict[int, Outcome]:
         """Outcomes by trial number. Trials that run out of memory are tried again, one by one."""
@@ -108,12 +108,14 @@ class WorkerPool:
         self._run(waiting, results, again)
         for task in again:
             log.info("trial %d: out of memory, trying it alone", task.trial["trial"])
-            self._restart_workers()
+            self._stop_workers()
             self._run(deque([Task(task.trial, task.budget, alone=True)]), results, [])
+        if again:
+            self._stop_workers()  # the last one has a device to itself
         return results
 
     def _run(self, waiting: deque[Task], results: dict[int, Outcome], again: list[Task]) -> None:
-        self._start(min(self.size, len(waiting)))
+        self._start(min(self.size, len(waiting)), alone=any(task.alone for task in waiting))
         while waiting or any(w.task for w in self.workers):
             self._hand_out(waiting)
             ends: list[Any] = [w.connection for w in self.workers]
@@ -121,23 +123,23 @@ class WorkerPool:
                 worker = next(w for w in self.workers if w.connection is ready)
                 self._receive(worker, waiting, results, again)
 
-    def _start(self, count: int) -> None:
+    def _start(self, count: int, alone: bool = False) -> None:
         if len(self.workers) < count:
             on_gpu = self.session.device_kind == "cuda"
             if not on_gpu:
                 _ = self.session.loaders
             context = mp.get_context("spawn" if on_gpu else "fork")
             while len(self.workers) < count:
-                self.workers.append(Worker(context, self.session))
+                self.workers.append(Worker(context, self.session, alone))
 
-    def _restart_workers(self) -> None:
-        """Free what idle workers hold, so that one trial has the memory to itself."""
+    def _stop_workers(self) -> None:
+        """End all workers, which frees their memory and their devices."""
         for worker in self.workers:
             worker.stop()
         self.workers = []
 
     def _hand_out(self, waiting: deque[Task]) -> None:
-        for worker in [w for w in self.workers if w.task is None]:
+        for worker in [w for w in self.workers if w.ready and w.task is None]:
             if not waiting:
                 return
             own = next((t for t in waiting if t.trial["trial"] in worker.has_live), None)
@@ -162,6 +164,9 @@ class WorkerPool:
         except (EOFError, OSError):
             self._died(worker, waiting)
             return
+        if kind == "ready":
+            worker.ready = True
+            return
         if kind == "begins":
             worker.epoch = content[0] - 1
             return
@@ -169,17 +174,18 @@ class WorkerPool:
             worker.epoch = int(content[1]["epoch"])
             self.progress(*content)
             return
-        assert worker.task is not None
-        trial = worker.task.trial["trial"]
-        if kind == "done":
-            results[trial] = Outcome(*content)
-            worker.has_live.add(trial)
-        elif kind == "memory":
-            again.append(worker.task)
-        else:
+        if kind == "error":
             if content[1]:
                 log.error("%s", content[1])
             raise UserError(content[0])
+        assert worker.task is not None
+        if kind == "done":
+            found = Outcome(*content)
+            results[found.trial] = found
+            worker.has_live.add(found.trial)
+        else:
+            assert kind == "memory", kind
+            again.append(worker.task)
         worker.task = None
 
     def _died(self, worker: Worker, waiting: deque[Task]) -> None:
@@ -190,7 +196,15 @@ class WorkerPool:
         code = worker.process.exitcode or 0
         how = f"signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"exit code {code}"
         task = worker.task
-        if task is not None:
+        if task is None and not worker.ready:
+            self.early_deaths += 1
+            if self.early_deaths >= MAX_DEATHS:
+                raise UserError(
+                    f"a worker ended with {how} before it trained anything, {MAX_DEATHS} times; if "
+                    "the machine ran out of memory, give the job more or use fewer threads, then "
+                    "run the same command again"
+                )
+        elif task is not None:
             trial, epoch = task.trial["trial"], worker.epoch + 1
             self.deaths[trial, epoch] += 1
             if self.deaths[trial, epoch] >= MAX_DEATHS:
@@ -202,11 +216,18 @@ class WorkerPool:
                 )
             log.warning("trial %d: its worker ended with %s, the trial resumes", trial, how)
             waiting.appendleft(task)
-        self._start(min(self.size, len(self.workers) + 1))
+        alone = task is not None and task.alone
+        self._start(min(self.size, len(self.workers) + 1), alone)
 
 
-def worker_main(carried: Session | SessionSpec, connection: Connection, parent: int) -> None:
-    """The loop of a worker: a task comes, progress and an outcome go back."""
+def worker_main(
+    carried: Session | SessionSpec, connection: Connection, parent: int, on_own: bool
+) -> None:
+    """The loop of a worker: a task comes, progress and an outcome go back.
+
+    Nothing comes before it has a device: another job may hold the last one for hours, and a trial
+    that waits for it could be trained by the job's other workers.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
@@ -221,7 +242,9 @@ def worker_main(carried: Session | SessionSpec, connection: Connection, parent: 
         connection.send(("begins", epoch))
 
     try:
-        with device_slot(session.device_kind) as device:
+        places = session.spec.trials_per_gpu
+        with device_slot(session.device_kind, places, on_own) as device:
+            connection.send(("ready",))
             trainer = Trainer(session, progress, device, begins)
             while True:
                 trial, budget, alone = connection.recv()

@@ -17,7 +17,9 @@ def main(arguments: argparse.Namespace) -> None:
         sequences=arguments.sequences,
         output=arguments.output,
     )
-    explain(Session(session_spec(arguments)), arguments.model, options, arguments.out)
+    session = Session(session_spec(arguments))
+    with session.on_device():
+        explain(session, arguments.model, options, arguments.out)
 
 
 if __name__ == "__main__":

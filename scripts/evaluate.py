@@ -14,7 +14,9 @@ from dlutil_core.session import Session
 
 def main(arguments: argparse.Namespace) -> None:
     spec = session_spec(arguments)
-    evaluate_best(Session(spec), arguments.model, arguments.out)
+    session = Session(spec)
+    with session.on_device():
+        evaluate_best(session, arguments.model, arguments.out)
     provenance = test_provenance(
         spec, sha256_file(arguments.model), read_digests(arguments.digests)
     )

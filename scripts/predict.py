@@ -11,7 +11,8 @@ from dlutil_core.session import Session
 
 def main(arguments: argparse.Namespace) -> None:
     session = Session(session_spec(arguments))
-    predict_file(session, arguments.model, arguments.subpath, arguments.out)
+    with session.on_device():
+        predict_file(session, arguments.model, arguments.subpath, arguments.out)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,10 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "slurm-wlm-basic-plugins", "munge")
 PROGRAMS = ("slurmctld", "slurmd", "squeue", "sbatch", "munged")
@@ -29,7 +32,7 @@ SlurmctldPort={ports[0]}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -178,9 +181,9 @@ class Slurm:
         process = self.daemons.pop(name, None)
         if process is None:
             return
+        process.send_signal(number)
         if name.startswith("slurmd-"):
             self._end_steps(name.removeprefix("slurmd-"))
-        process.send_signal(number)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
@@ -188,20 +191,21 @@ class Slurm:
             process.wait()
 
     def _end_steps(self, node: str) -> None:
-        """Kill what a node runs: slurmstepd outlives its slurmd, and a dead node's jobs do not."""
-        import psutil
+        """Kill what a node runs: slurmstepd outlives its slurmd, and a dead node's jobs do not.
 
+        First those that would tell the controller that their jobs have ended.
+        """
+        daemons, others = [], []
         for process in psutil.process_iter():
-            try:
-                words = " ".join(process.cmdline())
-                if "slurmstepd" not in words or f"SLURMD_NODENAME={node}" not in _environment(
-                    process
-                ):
-                    continue
-                for below in (*process.children(recursive=True), process):
-                    below.kill()
-            except psutil.Error:
-                continue
+            with suppress(psutil.Error):
+                if process.name() == "slurmstepd":
+                    below = process.children(recursive=True)
+                    if any(_node_of(p) == node for p in below):
+                        daemons.append(process)
+                        others += below
+        for process in (*daemons, *others):
+            with suppress(psutil.Error):
+                process.kill()
 
     # What the cluster says
 
@@ -211,7 +215,7 @@ class Slurm:
         return [line.split()[1] for line in sorted(lines) if line]
 
     def jobs(self, *states: str, column: str = "%k") -> list[tuple[str, str, str]]:
-        """Number, comment (or another column) and node of the jobs in these states, or of all."""
+        """Number, comment (or another column), node of the jobs in these states, or of all."""
         chosen = ",".join(states) or "all"
         text = self._run("squeue", "--noheader", f"--states={chosen}", f"--format=%i|{column}|%N")
         rows = [line.split("|") for line in text.splitlines()]
@@ -259,15 +263,8 @@ def _free_ports(count: int) -> Sequence[int]:
     return ports
 
 
-def _environment(process: object) -> str:
-    """A slurmstepd has its node's name in the environment of what it runs."""
-    import psutil
-
-    assert isinstance(process, psutil.Process)
-    found = []
-    for one in (process, *process.children(recursive=True)):
-        try:
-            found += [f"{name}={value}" for name, value in one.environ().items()]
-        except psutil.Error:
-            continue
-    return "\n".join(found)
+def _node_of(process: psutil.Process) -> str:
+    """The node that a process of a job runs on."""
+    with suppress(psutil.Error):
+        return process.environ().get("SLURMD_NODENAME", "")
+    return ""

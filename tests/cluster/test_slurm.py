@@ -51,7 +51,7 @@ class Run:
         self.slurm = slurm
         self.process = project.start(*PROFILE, DLUTIL_EPOCH_SECONDS=EPOCH_SECONDS)
 
-    def wait_until(self, true: Callable[[], bool], what: str) -> None:
+    def wait_until(self, true: Callable[[], object], what: str) -> None:
         """Wait for something that happens before the run ends."""
         until = time.monotonic() + RUN_SECONDS
         while not true():
@@ -93,7 +93,7 @@ def test_cancelled_job_dead_node_and_killed_run(slurm: Slurm, tmp_path: Path) ->
     finally:
         slurm.start_node("right")
 
-    run.wait_for_training()
+    run.wait_until(lambda: set(lost) & set(run.training()), "a job of the dead node ran again")
     os.kill(run.process.pid, signal.SIGKILL)
     run.process.wait()
 
