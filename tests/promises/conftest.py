@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from support import Project
@@ -35,10 +34,23 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-@pytest.fixture
-def copied(finished: Project, tmp_path: Path) -> Project:
-    """A copy of the finished project, with its results and the times of its files."""
-    return finished.copy(tmp_path / "copied")
+@pytest.fixture(scope="session")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A finished search of 3 epochs, without evaluation and predictions."""
+    search = {"max_epochs": 3}
+    folder = tmp_path_factory.mktemp("searched") / "project"
+    project = Project.make(folder, search=search, evaluate=False, predict=[])
+    project.succeed()
+    return project
+
+
+@pytest.fixture(scope="session")
+def larger(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A finished search of 9 epochs, without evaluation and predictions."""
+    folder = tmp_path_factory.mktemp("larger") / "project"
+    project = Project.make(folder, evaluate=False, predict=[])
+    project.succeed()
+    return project
 
 
 def pytest_report_header() -> str:
@@ -49,8 +61,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if TALLY:
         told = ", ".join(f"{count} {name}" for name, count in sorted(TALLY.items()))
         terminalreporter.write_line(f"promises: {told} (DLUTIL_SEED={SEED})")
-
-
-def pytest_sessionfinish() -> None:
-    if "DLUTIL_TALLY" in os.environ:
-        Path(os.environ["DLUTIL_TALLY"]).write_text(repr(dict(TALLY)))

@@ -60,24 +60,6 @@ DAMAGES: list[Callable[[Path], None]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A finished search of the smaller size."""
-    project = Project.make(
-        tmp_path_factory.mktemp("searched") / "project", **ALONE, search={"max_epochs": 3}
-    )
-    project.succeed()
-    return project
-
-
-@pytest.fixture(scope="module")
-def larger(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A finished search of the larger size."""
-    project = Project.make(tmp_path_factory.mktemp("larger") / "project", **ALONE)
-    project.succeed()
-    return project
-
-
 @pytest.mark.slow
 def test_damaged_checkpoints_are_trained_again(
     searched: Project, larger: Project, tmp_path: Path, tally: Counter[str]

@@ -89,23 +89,6 @@ BREAK = """\
 """
 
 
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A finished search of the smaller size."""
-    search = {"max_epochs": 3}
-    project = Project.make(tmp_path_factory.mktemp("s") / "project", **ALONE, search=search)
-    project.succeed()
-    return project
-
-
-@pytest.fixture(scope="module")
-def larger(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A finished search of the larger size."""
-    project = Project.make(tmp_path_factory.mktemp("l") / "project", **ALONE)
-    project.succeed()
-    return project
-
-
 # Provenance
 
 
