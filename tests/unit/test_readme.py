@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,6 @@ def test_rule_graph() -> None:
     shown = set()
     for line in chart[1].splitlines()[1:]:
         nodes = [node.strip() for node in line.split("-->")]
-        shown |= set(zip(nodes, nodes[1:], strict=False))
+        shown |= set(pairwise(nodes))
     assert shown <= real
     assert {n for edge in shown for n in edge} == set(names.values()) - {"all"}
