@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dlutil_core.hdf5_source import DEFAULT_MEMORY, Hdf5Source, reading_ahead
+from dlutil_core.hdf5_source import DEFAULT_MEMORY, Hdf5Source, Segment, reading_ahead
 from dlutil_core.trees import take, tree_join, tree_leaves, tree_map
 
 BLOCK = 256
@@ -76,12 +76,24 @@ class BatchGenerator:
 
     def __iter__(self) -> Iterator[Any]:
         """Batches `(x, y)`, or `x` alone where there are no labels."""
-        rng = pass_generator() if self.shuffle or self.reverse_complement else None
-        for x, y in self.raw_batches(rng if self.shuffle else None):
+        ordering, augmenting = self.generators()
+        for x, y in self.raw_batches(ordering):
             x, y = self.prepare(x, y)
-            if rng is not None and self.reverse_complement:
-                x = tree_map(lambda part: self.augmented(part, rng), x)
+            if augmenting is not None:
+                x = self.augmented(x, augmenting)
             yield (x, y) if self.has_labels else x
+
+    def generators(self) -> tuple[np.random.Generator | None, np.random.Generator | None]:
+        """What is random in a pass: its order and its augmentation, each where there is one.
+
+        They are seeded from torch's global generator, and apart, so that an order may be drawn
+        bit by bit.
+        """
+        if not self.shuffle and not self.reverse_complement:
+            return None, None
+        rng = np.random.default_rng(int(torch.randint(2**62, ())))
+        augmenting = rng.spawn(1)[0] if self.reverse_complement else None
+        return rng if self.shuffle else None, augmenting
 
     def in_pieces(self, size: int) -> Iterator[Any]:
         """The same samples in the same order, but `size` at a time where all would come at once.
@@ -127,6 +139,9 @@ class BatchGenerator:
 
     def augmented(self, x: Any, rng: np.random.Generator) -> Any:
         """A batch with some of its sequences replaced by their reverse complements."""
+        return tree_map(lambda part: self._augmented(part, rng), x)
+
+    def _augmented(self, x: Any, rng: np.random.Generator) -> Any:
         chosen = rng.random(len(x)) < self.reverse_complement
         axes = (1, x.ndim - 1)
         if isinstance(x, torch.Tensor):
@@ -259,8 +274,8 @@ class H5pyBatchGenerator(BatchGenerator):
     def order(self, rng: np.random.Generator | None) -> np.ndarray | None:
         if rng is None or not self.samples:
             return None
-        segments = self._segments(rng)
-        return np.concatenate([blocks_rows(b, self.samples)[p] for b, p in segments])
+        parts = [blocks_rows(blocks, self.samples)[rows] for blocks, rows in self._segments(rng)]
+        return np.concatenate(parts)
 
     def raw_batches(self, rng: np.random.Generator | None) -> Iterator[tuple[Any, Any]]:
         if not self.samples:
@@ -269,8 +284,14 @@ class H5pyBatchGenerator(BatchGenerator):
             yield from super().raw_batches(rng)
             return
         size = self.batch_size or self.samples
+        source = self.source
+        buffers = [source.buffer(min(self.shuffle_buffer, self.samples)) for _ in range(2)]
         left: tuple[Any, Any] | None = None  # rows that do not fill a batch yet
-        for part, order in reading_ahead(self.source.read_blocks, self._segments(rng), BLOCK):
+        for part, order in reading_ahead(
+            lambda blocks, buffer: source.read_blocks(blocks, BLOCK, buffer),
+            self._segments(rng),
+            buffers,
+        ):
             first = 0
             if left is not None:
                 first = min(size - len(left[0]), len(order))
@@ -285,19 +306,16 @@ class H5pyBatchGenerator(BatchGenerator):
         if left is not None and not self.drop_last:
             yield left
 
-    def _segments(self, rng: np.random.Generator | None) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _segments(self, rng: np.random.Generator | None) -> Iterator[Segment]:
         """What fills the shuffle buffer, time after time: block numbers, order of their rows."""
         blocks = np.arange(math.ceil(self.samples / BLOCK))
         if rng is not None:
             rng.shuffle(blocks)
         step = self.shuffle_buffer // BLOCK
-        segments = []
         for start in range(0, len(blocks), step):
             chosen = blocks[start : start + step]
             rows = len(blocks_rows(chosen, self.samples))
-            order = np.arange(rows) if rng is None else rng.permutation(rows)
-            segments.append((chosen, order))
-        return segments
+            yield chosen, np.arange(rows) if rng is None else rng.permutation(rows)
 
 
 def runs_of_batches(
@@ -335,11 +353,6 @@ def blocks_rows(blocks: np.ndarray, samples: int) -> np.ndarray:
     """Row numbers of these blocks, one block after the other."""
     rows = (blocks[:, None] * BLOCK + np.arange(BLOCK)).ravel()
     return rows[rows < samples]
-
-
-def pass_generator() -> np.random.Generator:
-    """A generator for one pass, seeded from torch's global generator."""
-    return np.random.default_rng(int(torch.randint(2**62, ())))
 
 
 def as_input(x: Any) -> Any:

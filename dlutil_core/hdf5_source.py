@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from queue import Queue
 from typing import Any
 
@@ -13,6 +14,12 @@ import numpy as np
 
 from dlutil_core.errors import UserError
 from dlutil_core.patterns import natural_key
+
+Segment = tuple[np.ndarray, np.ndarray]
+"""Numbers of the blocks that are read together, and the order of their rows."""
+
+Buffer = tuple[Any, Any]
+"""Arrays of inputs and of labels (or `None`)."""
 
 DEFAULT_MEMORY = 4 * 2**30
 """Bytes that a generator may hold in memory unless it is told otherwise."""
@@ -45,9 +52,11 @@ class Hdf5Source:
         self.files = matching_files(path)
         self.memory = memory
         self._handles: dict[str, Any] = {}
+        self._datasets: dict[tuple[str, str], Any] = {}
         self._process = os.getpid()
         self._arrays: tuple[Any, Any] | None = None
         self._dtypes: dict[str, np.dtype[Any]] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
         try:
             self._survey(labels)
         finally:
@@ -64,7 +73,8 @@ class Hdf5Source:
             datasets = [f[name] for f in found]
             self._check_alike(name, [d.shape[1:] for d in datasets])
             self._dtypes[name] = np.result_type(*(d.dtype for d in datasets))
-            values = int(np.prod(datasets[0].shape[1:], dtype=np.int64))
+            self._shapes[name] = datasets[0].shape[1:]
+            values = int(np.prod(self._shapes[name], dtype=np.int64))
             self.row_bytes += values * self._dtypes[name].itemsize
         self.streamed = self.rows * self.row_bytes > self.memory
 
@@ -110,11 +120,11 @@ class Hdf5Source:
         import hdf5plugin  # noqa: F401  (registers the filters that files may be written with)
 
         if self._process != os.getpid():
-            self._handles = {}
+            self._handles, self._datasets = {}, {}
             self._process = os.getpid()
         if file not in self._handles:
             try:
-                self._handles[file] = h5py.File(file, "r")
+                self._handles[file] = h5py.File(file, "r", rdcc_nbytes=self._chunk_cache())
             except OSError as error:
                 if os.path.isfile(file) and not os.path.getsize(file):
                     raise UserError(f"{file}: is empty; write the file again") from None
@@ -123,12 +133,23 @@ class Hdf5Source:
                 ) from None
         return self._handles[file]
 
+    def _chunk_cache(self) -> int:
+        """Bytes that HDF5 may keep of each dataset's chunks; its own choice is not `memory`'s."""
+        return max(2**16, min(2**20, self.memory // (16 * len(self.files))))
+
     def close(self) -> None:
         """Close this process's handles; they open again when needed."""
         if self._process == os.getpid():
             for handle in self._handles.values():
                 handle.close()
-        self._handles = {}
+        self._handles, self._datasets = {}, {}
+
+    def _dataset(self, file: str, name: str) -> Any:
+        """A dataset, looked up once."""
+        handle = self._open(file)
+        if (file, name) not in self._datasets:
+            self._datasets[file, name] = handle[name]
+        return self._datasets[file, name]
 
     def check_buffer(self, rows: int) -> None:
         """Refuse a shuffle buffer that, with the one read ahead, does not fit into `memory`."""
@@ -146,24 +167,25 @@ class Hdf5Source:
             self.close()
         return self._arrays
 
-    def read_blocks(self, blocks: np.ndarray, size: int) -> tuple[Any, Any]:
-        """Rows of these blocks of `size` rows, one block after the other."""
-        bounds = [(int(b) * size, min((int(b) + 1) * size, self.rows)) for b in blocks]
-        total = sum(stop - start for start, stop in bounds)
-        data: Any = None
-        label: Any = None
+    def buffer(self, rows: int) -> Buffer:
+        """Memory for so many rows, of no content yet."""
+        names = ("data", "label") if self.has_labels else ("data",)
+        held = [np.empty((rows, *self._shapes[name]), self._dtypes[name]) for name in names]
+        return held[0], held[1] if self.has_labels else None
+
+    def read_blocks(self, blocks: np.ndarray, size: int, buffer: Buffer) -> Buffer:
+        """Rows of these blocks of `size` rows, one block after the other, as views of a buffer."""
+        data, label = buffer
         place = 0
-        for start, stop in bounds:
-            part, part_label = self._read(start, stop)
-            if data is None:
-                data = np.empty((total, *part.shape[1:]), self._dtypes["data"])
-                if part_label is not None:
-                    label = np.empty((total, *part_label.shape[1:]), self._dtypes["label"])
-            data[place : place + len(part)] = part
+        for block in blocks:
+            low = int(block) * size
+            part, part_label = self._read(low, min(low + size, self.rows))
+            end = place + len(part)
+            data[place:end] = part
             if label is not None:
-                label[place : place + len(part)] = part_label
-            place += len(part)
-        return data, label
+                label[place:end] = part_label
+            place = end
+        return data[:place], None if label is None else label[:place]
 
     def _read(self, start: int, stop: int) -> tuple[Any, Any]:
         """Rows `start:stop` of the joined table."""
@@ -182,9 +204,8 @@ class Hdf5Source:
 
     def _read_file(self, file: str, low: int, high: int) -> tuple[Any, Any]:
         try:
-            handle = self._open(file)
-            label = handle["label"][low:high] if self.has_labels else None
-            return handle["data"][low:high], label
+            label = self._dataset(file, "label")[low:high] if self.has_labels else None
+            return self._dataset(file, "data")[low:high], label
         except OSError as error:
             raise UserError(
                 f"{file}: rows {low} to {high} cannot be read ({error}); the file is damaged, "
@@ -193,11 +214,15 @@ class Hdf5Source:
 
 
 def reading_ahead(
-    read: Callable[[np.ndarray, int], Any],
-    segments: Sequence[tuple[np.ndarray, np.ndarray]],
-    block: int,
-) -> Iterator[tuple[Any, np.ndarray]]:
-    """Yield `read(blocks, block), order` for each segment, the next one read in the background."""
+    read: Callable[[np.ndarray, Buffer], Buffer],
+    segments: Iterable[Segment],
+    buffers: Sequence[Buffer],
+) -> Iterator[tuple[Buffer, np.ndarray]]:
+    """Yield `read(blocks, buffer), order` for each segment, the next one read in the background.
+
+    The two buffers take turns: what was yielded holds until the next one is asked for.
+    """
+    turns = itertools.cycle(buffers)
     ready: Queue[Any] = Queue(maxsize=1)
     wanted = threading.Semaphore(1)
     stopped = threading.Event()
@@ -208,7 +233,7 @@ def reading_ahead(
                 wanted.acquire()
                 if stopped.is_set():
                     return
-                ready.put((read(blocks, block), order))
+                ready.put((read(blocks, next(turns)), order))
             ready.put(None)
         except BaseException as error:  # handed to the consumer, which raises it
             ready.put(error)

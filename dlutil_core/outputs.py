@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,9 @@ from dlutil_core.trees import take, tree_join, tree_leaves, tree_length, tree_ma
 
 FLUSH_VALUES = 2**24
 """Predicted values that are kept at most before metrics are computed: bounds the memory."""
+
+FLUSH_BATCHES = 256
+"""Batches that are kept at most on the CPU, where nothing is won by waiting longer."""
 
 
 class EpochOutputs:
@@ -30,36 +34,50 @@ class EpochOutputs:
     def __init__(self, metrics: Callable[[Any, Any], dict[str, float]]) -> None:
         self.metrics = metrics
         self.samples = 0
-        self.losses: list[torch.Tensor] = []
-        self.sizes: list[int] = []
-        self.rows: list[dict[str, float]] = []
+        self.losses = array("d")
+        self.sizes = array("q")
+        self.columns: dict[str, array[float]] = {}
         self._waiting: list[tuple[Any, torch.Tensor]] = []
+        self._losses: list[torch.Tensor] = []
         self._values = 0
+        self._rows = 0
 
     def add(self, y_true: Any, y_pred: torch.Tensor, loss: torch.Tensor) -> None:
         """Keep one batch."""
         size = len(y_true) if isinstance(y_true, torch.Tensor) else tree_length(y_true)
         self.samples += size
         self.sizes.append(size)
-        self.losses.append(loss)
+        self._losses.append(loss)
         self._waiting.append((y_true, y_pred))
         self._values += y_pred.numel()
-        if self._values > FLUSH_VALUES:
+        on_cpu = loss.device.type == "cpu"
+        if self._values > FLUSH_VALUES or (on_cpu and len(self._waiting) >= FLUSH_BATCHES):
             self.flush()
 
     def flush(self) -> None:
         """Compute the metrics of what waits, brought from the device all at once."""
         for y_true, y_pred in in_memory(self._waiting):
-            self.rows.append(self.metrics(y_true, y_pred))
-        self._waiting = []
+            self._add_row(self.metrics(y_true, y_pred))
+        if self._losses:
+            self.losses.extend(torch.stack([loss.float() for loss in self._losses]).tolist())
+        self._waiting, self._losses = [], []
         self._values = 0
+
+    def _add_row(self, row: dict[str, float]) -> None:
+        """Put a batch's metrics under those before; NaN where there is none."""
+        for name in [name for name in row if name not in self.columns]:
+            self.columns[name] = array("d", [math.nan]) * self._rows
+        for name, column in self.columns.items():
+            column.append(row.get(name, math.nan))
+        self._rows += 1
 
 
 def in_memory(batches: list[Any]) -> Iterator[Any]:
     """Batches of tensors as batches of numpy arrays: one copy from the device for all."""
     if not batches:
         return
-    if len({_form(batch) for batch in batches}) > 1:  # sequences of several lengths, say
+    forms = {_form(batch) for batch in batches}
+    if len(forms) > 1 or None in forms:  # sequences of several lengths, say
         yield from (numpy_tree(batch) for batch in batches)
         return
     together = numpy_tree(joined(batches))
@@ -70,9 +88,14 @@ def in_memory(batches: list[Any]) -> Iterator[Any]:
         start = stop
 
 
-def _form(batch: Any) -> tuple[Any, ...]:
-    """What batches must agree in to be joined: all but their numbers of samples."""
-    return tuple((name, leaf.dtype, leaf.shape[1:]) for name, leaf in tree_leaves(batch))
+def _form(batch: Any) -> tuple[Any, ...] | None:
+    """What batches must agree in to be joined: all but their numbers of samples. `None` where the
+    parts of a batch do not have one number of samples.
+    """
+    leaves = list(tree_leaves(batch))
+    if any(leaf.dim() == 0 for _, leaf in leaves) or len({len(leaf) for _, leaf in leaves}) > 1:
+        return None
+    return tuple((name, leaf.dtype, leaf.shape[1:]) for name, leaf in leaves)
 
 
 def mean_over_batches(outputs: EpochOutputs) -> dict[str, float]:
@@ -83,11 +106,8 @@ def mean_over_batches(outputs: EpochOutputs) -> dict[str, float]:
     """
     outputs.flush()
     weights = np.asarray(outputs.sizes, dtype=np.float64)
-    losses = torch.stack([loss.float() for loss in outputs.losses]).cpu().numpy()
-    means = {"loss": float(np.dot(losses.astype(np.float64), weights) / weights.sum())}
-    names = list(dict.fromkeys(name for row in outputs.rows for name in row))
-    for name in names:
-        values = [float(row.get(name, math.nan)) for row in outputs.rows]
+    means = {"loss": float(np.dot(np.asarray(outputs.losses), weights) / weights.sum())}
+    for name, values in outputs.columns.items():
         means[name] = weighted_mean(np.asarray(values), weights)
     return means
 

@@ -18,7 +18,6 @@ from dlutil_core.batch_generator import (
     BatchGenerator,
     H5pyBatchGenerator,
     MatrixBatchGenerator,
-    pass_generator,
     row_bytes,
     runs_of_batches,
     taken,
@@ -112,8 +111,8 @@ def batches(
 
 def _indexed(loader: BatchGenerator, table: ResidentTable, piece: int | None) -> Iterator[Any]:
     """What `BatchGenerator.__iter__` gives, from a table on the device."""
-    rng = pass_generator() if loader.shuffle or loader.reverse_complement else None
-    order: Any = loader.order(rng if loader.shuffle else None)
+    ordering, augmenting = loader.generators()
+    order: Any = loader.order(ordering)
     on_cpu = table.device.type == "cpu"
     if order is not None and not on_cpu:
         order = torch.from_numpy(order).to(table.device)
@@ -125,8 +124,8 @@ def _indexed(loader: BatchGenerator, table: ResidentTable, piece: int | None) ->
         for low in range(0, stop - start, size):
             cut = slice(low, low + size)
             batch_x = _cut(x, cut)
-            if rng is not None and loader.reverse_complement:
-                batch_x = tree_map(lambda part: loader.augmented(part, rng), batch_x)
+            if augmenting is not None:
+                batch_x = loader.augmented(batch_x, augmenting)
             yield (batch_x, _cut(y, cut)) if table.y is not None else batch_x
 
 

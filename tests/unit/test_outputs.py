@@ -44,3 +44,23 @@ def test_batches_of_several_shapes_and_types_are_not_joined() -> None:
 def test_labels_may_be_dictionaries() -> None:
     batches = [({"a": torch.ones(n), "b": torch.ones(n, 2)}, torch.zeros(n)) for n in (1, 3)]
     assert means(batches)["sum"] == pytest.approx((1 + 9) / 4)
+
+
+def test_predictions_that_are_not_one_per_sample_stay_with_their_batch() -> None:
+    batches = [(torch.ones(3), torch.tensor(5.0)), (torch.ones(2), torch.tensor(7.0))]
+    assert means(batches)["sum"] == pytest.approx((8 * 3 + 9 * 2) / 5)
+    batches = [(torch.ones(3), torch.ones(1)), (torch.ones(2), torch.ones(1))]
+    assert means(batches)["sum"] == pytest.approx((4 * 3 + 3 * 2) / 5)
+
+
+def test_a_metric_that_some_batches_lack_counts_where_it_is() -> None:
+    def some(y_true: torch.Tensor, y_pred: np.ndarray) -> dict[str, float]:
+        size = float(len(y_pred))
+        return {"all": size} | ({"late": size} if size > 2 else {})
+
+    kept = outputs.EpochOutputs(some)
+    for n in (1, 3, 2, 4):
+        kept.add(torch.ones(n), torch.ones(n), torch.tensor(0.0))
+    found = outputs.mean_over_batches(kept)
+    assert found["late"] == pytest.approx((9 + 16) / 7)
+    assert found["all"] == pytest.approx(30 / 10)
