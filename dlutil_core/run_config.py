@@ -9,7 +9,7 @@ import glob
 import json
 import os
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class RunConfig:
     def check(self) -> None:
         """Refuse, before anything runs, what would fail later."""
         self.check_definition()
-        if not self.values["preprocess"] and not os.path.isdir(self.data):
+        if not (self.values["preprocess"] or self.fetched or os.path.isdir(self.data)):
             raise UserError(f"data: {self.data} is not a folder; give the folder of your data")
         if not self.trains and not self.plan_path.is_file():
             raise UserError(
@@ -120,10 +120,17 @@ class RunConfig:
 
     @cached_property
     def available(self) -> list[str]:
-        """Files under the data folder that exist or will be written, in natural order."""
+        """Files under the data folder that exist or will be there, in natural order."""
         planned = [name for names in self.planned.values() for name in names]
-        found = dict.fromkeys([*self._present(), *planned])
+        found = dict.fromkeys([*self._present(), *planned, *self.fetched])
         return sorted(found, key=natural_key)
+
+    @property
+    def fetched(self) -> list[str]:
+        """Files under the data folder that are fetched from a storage."""
+        start = f"{self.data.rstrip('/')}/"
+        paths = map(os.path.normpath, self.values["storage"])
+        return [path.removeprefix(start) for path in paths if path.startswith(start)]
 
     def stage_files(self, stage: str) -> list[str]:
         """Files under the data folder that the stage `train` or `test` depends on."""
@@ -341,6 +348,30 @@ TOLD_OF_PREPROCESSING = (
     "width",
     "reverse_complement",
 )
+
+
+def placed(config: Mapping[str, Any], place: Callable[[str], str]) -> dict[str, Any]:
+    """A config whose run writes elsewhere: the result folder, and the data folder if it makes data.
+
+    Parameters
+    ----------
+    config
+        A config, not validated.
+    place
+        Gives the new place of a path; the same path leaves everything where it is.
+    """
+    moved = dict(config)
+    makes_data = config.get("preprocess") or config.get("storage")
+    for key in ("result", "data") if makes_data else ("result",):
+        if isinstance(config.get(key), str):
+            moved[key] = str(place(config[key]))
+    if isinstance(config.get("storage"), Mapping) and isinstance(config.get("data"), str):
+        start = config["data"].rstrip("/") + "/"
+        moved["storage"] = {
+            str(place(path)) if path.startswith(start) else path: address
+            for path, address in config["storage"].items()
+        }
+    return moved
 
 
 def bracket_files(number: int) -> list[str]:

@@ -12,10 +12,16 @@ from dlutil_core import workflow_ends
 from dlutil_core.errors import UserError
 from dlutil_core.job_sizes import JobSizes
 from dlutil_core.notes import search_warnings
-from dlutil_core.run_config import BEST_FILES, RunConfig
+from dlutil_core.run_config import BEST_FILES, RunConfig, placed
+
+# A module's prefix is put before what the run writes; Snakemake would put it before what it reads too,
+# and before no parameter.
+MODIFIER = workflow.modifier.path_modifier
+PLACED = placed(config, MODIFIER.replace_prefix)
+MODIFIER.prefix = MODIFIER._prefix_replacements = MODIFIER.inner_modifier = None
 
 try:
-    RUN = RunConfig(config)
+    RUN = RunConfig(PLACED)
     RUN.check()
 except UserError as error:
     # One sentence and exit code 1; an exception would print Snakemake's own traceback.
