@@ -41,6 +41,8 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("-o", "--out", type=Path, help="default: RESULT_DIR/export")
     export.add_argument("--definition", help="the def.py, if it is not where the run found it")
     export.set_defaults(function=_export)
+    place = commands.add_parser("workflow", help="print the folder of the Snakefile and profiles")
+    place.set_defaults(function=_workflow)
     return parser
 
 
@@ -56,6 +58,12 @@ def _watch(arguments: argparse.Namespace) -> int:
     from dlutil_core import watch
 
     return int(watch.main(arguments.result))
+
+
+def _workflow(arguments: argparse.Namespace) -> None:
+    from dlutil_core.config import workflow_folder
+
+    print(workflow_folder())
 
 
 def _export(arguments: argparse.Namespace) -> None:

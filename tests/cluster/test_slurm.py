@@ -20,13 +20,14 @@ PROFILE = ("--profile", str(PROFILES / "slurm"), "--slurm-init-seconds-before-st
 # A checkpoint is written after each epoch that takes so long.
 EPOCH_SECONDS = "4"
 
-RUN_SECONDS = 400
+RUN_SECONDS = 900
 
 
 def test_example_on_two_nodes(slurm: Slurm, example: tuple[Project, Project]) -> None:
     here, cluster = example
     here.succeed()
-    done = cluster.succeed(*PROFILE)
+    done = cluster.run(*PROFILE, timeout=RUN_SECONDS)
+    assert done.code == 0, done.output
     plan = cluster.plan
     assert done.ran["trial"] == sum(r["trials"] for b in plan["brackets"] for r in b["rungs"])
     trials = [(comment, node) for _, comment, node in slurm.jobs() if "rule_trial" in comment]
@@ -97,7 +98,8 @@ def test_cancelled_job_dead_node_and_killed_run(slurm: Slurm, tmp_path: Path) ->
     os.kill(run.process.pid, signal.SIGKILL)
     run.process.wait()
 
-    project.succeed(*PROFILE, DLUTIL_EPOCH_SECONDS=EPOCH_SECONDS)
+    done = project.run(*PROFILE, timeout=RUN_SECONDS, DLUTIL_EPOCH_SECONDS=EPOCH_SECONDS)
+    assert done.code == 0, done.output
     assert project.manifest == here.manifest
     assert cancelled in [job for job, _, _ in slurm.jobs("CANCELLED")]
     epochs = project.epochs()
