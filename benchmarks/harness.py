@@ -111,6 +111,19 @@ def print_speeds(contestants: Sequence[Contestant], reference: Contestant, unit:
     print_table(rows)
 
 
+def print_times_of(contestants: Sequence[Contestant], reference: Contestant) -> None:
+    """Seconds, and seconds as multiples of the reference's in the same round."""
+    head = ("contestant", "seconds", "processor seconds", f"times {reference.name}")
+    rows = [(*head, "by processor time")]
+    for one in contestants:
+        wall = [value for value in one.wall if value is not None]
+        used = [value for value in one.processor if value is not None]
+        times = spread(ratios(one.wall, reference.wall))
+        by_processor = spread(ratios(one.processor, reference.processor))
+        rows.append((one.name, spread(wall), spread(used), times, by_processor))
+    print_table(rows)
+
+
 def goal(what: str, values: Sequence[float], bound: float, at_least: bool) -> None:
     """One line: the median, and whether it is on the right side of the bound."""
     if not values:

@@ -72,6 +72,18 @@ class Reader:
             return dict.fromkeys(ROOTS, everything)
         return {stage: sha256_text("\n".join(self._stage(roots))) for stage, roots in ROOTS.items()}
 
+    def standalone(self, roots: Sequence[str]) -> list[Unit] | None:
+        """The units that `roots` need, in order; `None` where running them without the rest of
+        `def.py` could differ from running all: local modules, names that cannot be followed.
+        """
+        if self.opaque or self.effects:
+            return None
+        reach = self._reach(self.definition.units, roots)
+        bound = {name for unit in reach.units for name in unit.binds}
+        if self._whole(reach.references) or not bound.issuperset(roots):
+            return None
+        return [unit for unit in self.definition.units if unit in reach.units]
+
     def _discover(self) -> None:
         """Read every local module that may be imported, and what these import."""
         folders: list[Path] = []
