@@ -1,4 +1,4 @@
-"""Keeps torch's compiler out of jobs that do not compile.
+"""What makes jobs with torch start and run faster, without changing a bit of their results.
 
 The first optimizer that is made, and its first step, import `torch._dynamo`, which takes as long as
 torch itself. They need it for nothing but to tell the compiler where to stop. Where torch looks
@@ -7,6 +7,7 @@ different from what is expected here, nothing is changed and the import happens 
 
 from __future__ import annotations
 
+import ctypes
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -51,3 +52,18 @@ def _optimizer_classes(base: type) -> Iterator[type]:
     for child in base.__subclasses__():
         if child.__module__.startswith("torch.optim"):
             yield from _optimizer_classes(child)
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep freed memory for the next batch instead of giving it back.
+
+    A convolution's activations are tens of megabytes; giving them back to the system after every
+    batch and getting them again, page by page, cost a tenth of the time of the CTCF example.
+    """
+    m_trim_threshold, m_mmap_threshold = -1, -3  # malloc.h of the GNU C library
+    try:
+        library = ctypes.CDLL(None)
+        library.mallopt(m_mmap_threshold, 2**30)
+        library.mallopt(m_trim_threshold, 2**31 - 1)
+    except (OSError, AttributeError):  # another C library
+        return

@@ -151,9 +151,10 @@ def set_up_torch(device: str, options: TrainingOptions) -> None:
     """Before `def.py` is executed. One thread: a fork after an operation of several can hang."""
     import torch
 
-    from dlutil_core.fast_torch import skip_compiler_import
+    from dlutil_core.fast_torch import keep_freed_memory, skip_compiler_import
 
     torch.set_num_threads(1)
+    keep_freed_memory()
     if not options.compile:
         skip_compiler_import()
     if device == "cuda" and options.deterministic:
