@@ -80,7 +80,7 @@ class Workflow:
             told.append(line)
             if found := STARTED.match(line):
                 begun[found[1]] = now
-            elif found := FINISHED.match(line):
+            elif (found := FINISHED.match(line)) and found[1] in begun:
                 jobs.append((found[2], begun[found[1]], now))
         if process.wait():
             raise SystemExit("".join(told))
