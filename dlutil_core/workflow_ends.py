@@ -13,6 +13,7 @@ import platform
 import re
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -127,3 +128,17 @@ def sentences(logs: Path) -> list[str]:
             if found and time.mktime(time.strptime(found[1], "%Y-%m-%d %H:%M:%S")) >= _started - 1:
                 told[found[2]] = None
     return list(told)
+
+
+def linked_alone(package: Path, folder: Path) -> Path:
+    """A folder with nothing but a link to an installed package.
+
+    On the search path of another Python it brings this package, and not its neighbours.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    link = folder.absolute() / package.name
+    if link.is_symlink() and link.readlink() != package:
+        link.unlink()
+    with suppress(FileExistsError):  # another process was first
+        link.symlink_to(package)
+    return link.parent

@@ -13,6 +13,7 @@ from dlutil_core.errors import UserError
 from dlutil_core.job_sizes import JobSizes
 from dlutil_core.notes import search_warnings
 from dlutil_core.run_config import BEST_FILES, RunConfig, placed
+from dlutil_core.workflow_ends import linked_alone
 
 # A module's prefix is put before what the run writes; Snakemake would put it before what it reads too,
 # and before no parameter.
@@ -41,10 +42,15 @@ BRACKETS = {bracket.number: bracket for bracket in RUN.plan.brackets}
 KEEP = CFG["keep_checkpoints"]
 PRUNED = [f"{RESULT}/logs/pruned.txt"] if RUN.trains and KEEP != "all" else []
 
-# The interpreter that runs this workflow, or the one of the rule's conda environment.
-PYTHON = f"{'python' if workflow.deployment_settings.deployment_method else shlex.quote(sys.executable)} -P"
-if (ROOT / "dlutil_core").is_dir():
-    PYTHON = f"PYTHONPATH={shlex.quote(str(ROOT))}${{PYTHONPATH:+:$PYTHONPATH}} {PYTHON}"
+# The interpreter that runs this workflow, or the one of the rule's conda environment, which finds
+# dlutil in a checkout or, alone and without the packages beside it, where it is installed.
+DEPLOYED = workflow.deployment_settings.deployment_method
+PYTHON = f"{'python' if DEPLOYED else shlex.quote(sys.executable)} -P"
+IMPORTED_FROM = ROOT
+if not (ROOT / "dlutil_core").is_dir():
+    IMPORTED_FROM = linked_alone(ROOT, Path(".snakemake/dlutil")) if DEPLOYED else None
+if IMPORTED_FROM:
+    PYTHON = f"PYTHONPATH={shlex.quote(str(IMPORTED_FROM))}${{PYTHONPATH:+:$PYTHONPATH}} {PYTHON}"
 SCRIPTS = shlex.quote(str(ROOT / "scripts"))
 # What `--sdm conda` makes for the jobs; PYTHONPATH brings dlutil itself.
 ENVIRONMENT = str(ROOT / "environment.yml")
