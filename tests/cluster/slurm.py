@@ -8,6 +8,7 @@ all on the loopback address, as root. `/etc/slurm/slurm.conf` is written for the
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -220,6 +221,11 @@ class Slurm:
         text = self._run("squeue", "--noheader", f"--states={chosen}", f"--format=%i|{column}|%N")
         rows = [line.split("|") for line in text.splitlines()]
         return [(number, comment, node) for number, comment, node in rows]
+
+    def restarts(self, job: str) -> int:
+        """How often Slurm has queued a job again."""
+        found = re.search(r"Restarts=(\d+)", self._run("scontrol", "show", "job", job))
+        return int(found[1]) if found else 0
 
     def table(self) -> list[str]:
         """Every job as a line: number, node, state, seconds, name and comment."""

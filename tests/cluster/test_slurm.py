@@ -94,7 +94,10 @@ def test_cancelled_job_dead_node_and_killed_run(slurm: Slurm, tmp_path: Path) ->
     finally:
         slurm.start_node("right")
 
-    run.wait_until(lambda: set(lost) & set(run.training()), "a job of the dead node ran again")
+    run.wait_until(
+        lambda: any(slurm.restarts(job) for job in set(lost) & set(run.training())),
+        "a job of the dead node ran again",
+    )
     os.kill(run.process.pid, signal.SIGKILL)
     run.process.wait()
 
