@@ -10,6 +10,7 @@ import argparse
 import os
 import platform
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
+class Failed(Exception):
+    """A contestant's process did not end, or not well."""
+
+
 @dataclass
 class Contestant:
     """A way to do the task, and the seconds that it took in each round (`None`: not run in it)."""
@@ -30,6 +35,7 @@ class Contestant:
     run: Callable[[], object]
     amount: int = 1
     every: int = 1
+    may_fail: bool = False
     wall: list[float | None] = field(default_factory=list)
     processor: list[float | None] = field(default_factory=list)
 
@@ -61,15 +67,27 @@ def race(
             return number
         turn = number % len(contestants)
         for one in [*contestants[turn:], *contestants[:turn]]:
-            if number % one.every:
-                one.wall.append(None)
-                one.processor.append(None)
+            if number % one.every == 0 and measured(one):
                 continue
-            wall, processor = time.perf_counter(), processor_seconds()
-            one.run()
-            one.wall.append(time.perf_counter() - wall)
-            one.processor.append(processor_seconds() - processor)
+            one.wall.append(None)
+            one.processor.append(None)
     return rounds
+
+
+def measured(one: Contestant) -> bool:
+    """Let a contestant run once; a peer that fails is said to, and does not run again."""
+    wall, processor = time.perf_counter(), processor_seconds()
+    try:
+        one.run()
+    except Failed as error:
+        if not one.may_fail:
+            raise SystemExit(str(error)) from error
+        print(f"{one.name}: left out, since it failed: {str(error)[-500:]}")
+        one.every = sys.maxsize
+        return False
+    one.wall.append(time.perf_counter() - wall)
+    one.processor.append(processor_seconds() - processor)
+    return True
 
 
 def ratios(above: Sequence[float | None], below: Sequence[float | None]) -> list[float]:
@@ -159,21 +177,25 @@ def print_versions(*packages: str) -> None:
     print(f"Python {platform.python_version()}, {', '.join(found)}, {cores} cores")
 
 
-def timed_process(command: Sequence[str], **options: object) -> tuple[float, float, str]:
-    """Run a process. Returns wall seconds, processor seconds and what it printed; a failure ends
-    the benchmark.
-    """
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.perf_counter()
-    done = subprocess.run(  # type: ignore[call-overload]
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+def run_process(command: Sequence[str], folder: Path, seconds: float = 300) -> str:
+    """Run a process to its end and return what it printed; raises `Failed`."""
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
-    wall = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-3000:]}")
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return wall, used, done.stdout
+    try:
+        said, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise Failed(f"{command[1]} did not end within {seconds:g} s") from None
+    if process.returncode:
+        raise Failed(f"{command[1]} ended with {process.returncode}:\n{said[-3000:]}")
+    return said
 
 
 def parser(description: str | None, rounds: int, seconds: float) -> argparse.ArgumentParser:

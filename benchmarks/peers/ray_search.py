@@ -1,4 +1,4 @@
-"""Ray Tune with its HyperBandScheduler and reused actors on all cores, 49 trials at random.
+"""Ray Tune with its asynchronous Hyperband (ASHA in 4 brackets), reused actors on all cores.
 
 python ray_search.py DATA OUT BATCH_SIZE
 """
@@ -17,7 +17,7 @@ import ray
 import torch
 from problem import ETA, MAX_EPOCHS, SPACE, TRIALS, Data, Trial
 from ray import tune
-from ray.tune.schedulers import HyperBandScheduler
+from ray.tune.schedulers import ASHAScheduler
 
 
 class Training(tune.Trainable):
@@ -65,8 +65,8 @@ def main(folder: str, out: str, batch_size: int) -> None:
             metric="best",
             mode="max",
             reuse_actors=True,
-            scheduler=HyperBandScheduler(
-                "training_iteration", max_t=MAX_EPOCHS, reduction_factor=ETA
+            scheduler=ASHAScheduler(
+                "training_iteration", max_t=MAX_EPOCHS, reduction_factor=ETA, brackets=4
             ),
         ),
         run_config=tune.RunConfig(storage_path=os.path.abspath(out), verbose=0),
