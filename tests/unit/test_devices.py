@@ -196,18 +196,23 @@ def test_trials_per_gpu_changes_no_result(tmp_path: Path) -> None:
     assert project.epochs() == []
 
 
-# Each trial needs all of its job's memory: it fails while another one of the job is trained.
+# Each trial needs all of its job's memory. The first time, it waits until another one of the job is
+# trained beside it, and fails; the second time it fails if there still is one.
 HUNGRY = DEFINITION.replace(
     "        self.before_epoch()\n",
-    '        job = f"trains-{os.getppid()}-"\n'
-    '        mine = f"{job}{os.getpid()}"\n'
-    '        open(mine, "w").close()\n'
-    "        time.sleep(1)\n"
-    "        others = [n for n in os.listdir() if n.startswith(job) and n != mine]\n"
-    "        time.sleep(1)\n"
-    "        os.unlink(mine)\n"
-    "        if others:\n"
-    '            raise MemoryError(f"{len(others)} beside")\n',
+    '        job = f"{os.getppid()}-"\n'
+    "        me = str(os.getpid())\n"
+    '        again = os.path.exists(f"tried-{self.seed}")\n'
+    '        for mark in ("tried-" + str(self.seed), "began-" + job + me, "trains-" + job + me):\n'
+    '            open(mark, "w").close()\n'
+    "        for _ in range(600):\n"
+    '            if again or sum(n.startswith("began-" + job) for n in os.listdir()) > 1:\n'
+    "                break\n"
+    "            time.sleep(0.1)\n"
+    '        beside = sum(n.startswith("trains-" + job) for n in os.listdir()) - 1\n'
+    '        os.unlink("trains-" + job + me)\n'
+    "        if beside or not again:\n"
+    '            raise MemoryError(f"{beside} beside")\n',
 )
 
 
@@ -224,7 +229,7 @@ def test_a_trial_that_runs_out_of_memory_is_tried_alone(tmp_path: Path) -> None:
     here.succeed(*TRAIN)
     project = Project.make(tmp_path / "project", HUNGRY, **changes)
     done = project.succeed(*TRAIN, cores=4)
-    assert "out of memory, trying it alone" in done.output
+    assert done.output.count("out of memory, trying it alone") == 4
     assert boards(project) == boards(here)
 
 
