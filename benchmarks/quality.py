@@ -1,0 +1,229 @@
+"""How good the picked model is: Hyperband beside random search and Optuna, at equal epochs.
+
+    python benchmarks/quality.py [--quick] [--seeds 20] [--plot docs/pictures/quality.svg] [--ray]
+
+The problem is `examples/function_regressor` with a wider search space. For each seed every
+contestant may train 357 epochs, as many as Hyperband with R = 27 and eta = 3 does, and its picked
+model's validation reward (minus the mean squared error) counts:
+
+- *dlutil*: the core's plan, trials and rankings, without Snakemake and without checkpoints;
+- *random search*: 13 trials at random, each trained to 27 epochs;
+- *Optuna*: its HyperbandPruner, with its default sampler (TPE) and with random sampling;
+- *Ray Tune*, with `--ray` (some minutes): its asynchronous Hyperband (ASHA in 4 brackets).
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import harness
+
+harness.use_repository()
+
+from dlutil_core import plan, sampling  # noqa: E402
+from dlutil_core.outcome import Outcome, diverged, promoted, ranked  # noqa: E402
+from dlutil_core.session import Session, SessionSpec  # noqa: E402
+
+EXAMPLE = harness.ROOT / "examples" / "function_regressor"
+PICTURE = harness.ROOT / "docs" / "pictures" / "quality.svg"
+SEARCH = plan.hyperband(27, 3)
+BATCH = 50
+OTHER_TRIALS = 10_000
+"""Random search draws trials of numbers from here on, so that it draws others than Hyperband."""
+
+Rewards = dict[str, float]
+
+
+def get_config() -> dict[str, Any]:
+    """The wider space: most configurations are bad ones."""
+    return {
+        "learning_rate": 10 ** random.uniform(-4, -1),
+        "hidden": random.choice([4, 8, 16, 32, 64, 128]),
+        "dropout": random.uniform(0, 0.5),
+        "max_norm": random.uniform(0.5, 5),
+    }
+
+
+class Training:
+    """Trials in memory: their models, and their rows so far."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.models: dict[int, Any] = {}
+        self.rows: dict[int, list[dict[str, float]]] = {}
+        self.epochs = 0
+
+    def to(self, number: int, seed: int, config: dict[str, Any], budget: int) -> Outcome:
+        """The outcome of a trial at a budget, trained on from where it is."""
+        from dlutil_core.seeding import seed_everything
+
+        if number not in self.models:
+            seed_everything(seed)
+            self.models[number] = self.session.model(config)
+            self.rows[number] = []
+        rows = self.rows[number]
+        if len(rows) < budget and not (rows and diverged(rows[-1])):
+            train, val = self.session.loaders
+            first = len(rows) + 1
+            new = self.models[number].fit(train, val, budget, first, seed, diverged)
+            rows += new
+            self.epochs += len(new)
+        bad = bool(rows) and diverged(rows[-1])
+        return Outcome(number, list(rows), "diverged" if bad else "ok")
+
+
+def hyperband(session: Session, seed: int) -> tuple[float, int]:
+    """The score of the model that dlutil picks, and the epochs trained."""
+    training = Training(session)
+    trials = sampling.sample_trials(get_config, SEARCH.trials, seed)
+    last: dict[int, Outcome] = {}
+    for bracket in SEARCH.brackets:
+        running = list(bracket.trials)
+        for i, rung in enumerate(bracket.rungs):
+            found = [
+                training.to(j, trials[j]["seed"], trials[j]["config"], rung.epochs) for j in running
+            ]
+            order = ranked(found)
+            last |= {one.trial: one for one in order}
+            slots = bracket.rungs[i + 1].trials if i + 1 < len(bracket.rungs) else 0
+            running = promoted(order, slots)
+    return ranked(list(last.values()))[0].score or 0.0, training.epochs
+
+
+def random_search(session: Session, seed: int) -> tuple[float, int]:
+    """The best of as many full-length trials as the epochs allow."""
+    training = Training(session)
+    count = SEARCH.epochs // SEARCH.max_epochs
+    trials = sampling.sample_trials(get_config, count, OTHER_TRIALS + seed)
+    found = [training.to(t["trial"], t["seed"], t["config"], SEARCH.max_epochs) for t in trials]
+    return ranked(found)[0].score or 0.0, training.epochs
+
+
+def optuna_search(session: Session, seed: int, tpe: bool) -> tuple[float, int]:
+    """Optuna's Hyperband, with trials until the epochs are spent."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    training = Training(session)
+
+    def objective(trial: Any) -> float:
+        config = {
+            "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True),
+            "hidden": trial.suggest_categorical("hidden", [4, 8, 16, 32, 64, 128]),
+            "dropout": trial.suggest_float("dropout", 0, 0.5),
+            "max_norm": trial.suggest_float("max_norm", 0.5, 5),
+        }
+        for epoch in range(1, SEARCH.max_epochs + 1):
+            found = training.to(trial.number, 1000 * seed + trial.number, config, epoch)
+            if found.score is None or training.epochs >= SEARCH.epochs:
+                trial.study.stop()
+                raise optuna.TrialPruned
+            trial.report(found.score, epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return found.score
+
+    samplers = optuna.samplers
+    study = optuna.create_study(
+        sampler=samplers.TPESampler(seed=seed) if tpe else samplers.RandomSampler(seed),
+        pruner=optuna.pruners.HyperbandPruner(1, SEARCH.max_epochs, SEARCH.eta),
+        direction="maximize",
+    )
+    study.optimize(objective)
+    rewards = [row["reward"] for rows in training.rows.values() for row in rows]
+    return max(r for r in rewards if r == r), training.epochs
+
+
+def of_seed(seed: int, data: str, with_optuna: bool) -> tuple[Rewards, Rewards]:
+    """Rewards and epochs of every contestant, in a process of its own."""
+    session = Session(SessionSpec(str(EXAMPLE / "def.py"), data, BATCH, seed, device="cpu"))
+    found = {
+        "dlutil": hyperband(session, seed),
+        "random search": random_search(session, seed),
+    }
+    if with_optuna:
+        found["Optuna, TPE"] = optuna_search(session, seed, tpe=True)
+        found["Optuna, random"] = optuna_search(session, seed, tpe=False)
+    rewards = {name: reward for name, (reward, _) in found.items()}
+    return rewards, {name: float(epochs) for name, (_, epochs) in found.items()}
+
+
+def ray_rewards(data: str, seeds: int) -> list[tuple[float, int]]:
+    """Rewards and epochs of Ray's searches, all in one cluster."""
+    script = Path(__file__).resolve().parent / "peers" / "ray_quality.py"
+    with tempfile.TemporaryDirectory(prefix="dlutil-benchmark-") as out:
+        command = [sys.executable, str(script), data, out, str(seeds), str(SEARCH.epochs)]
+        said = harness.run_process(command, Path(out), seconds=60 + 60 * seeds)
+    return [tuple(pair) for pair in json.loads(said.strip().splitlines()[-1])]
+
+
+def print_comparison(rewards: list[Rewards], epochs: list[Rewards]) -> None:
+    """A table, and how often and by how much dlutil's pick is better, seed by seed."""
+    rows = [("contestant", "validation reward of the pick", "epochs", "dlutil is better in")]
+    for name in rewards[0]:
+        own = [one[name] for one in rewards]
+        wins = sum(one["dlutil"] > one[name] for one in rewards)
+        better = "" if name == "dlutil" else f"{wins} of {len(rewards)} seeds"
+        spent = statistics.mean(one[name] for one in epochs)
+        rows.append((name, harness.spread(own), f"{spent:.0f}", better))
+    harness.print_table(rows)
+    gains = [one["dlutil"] - one["random search"] for one in rewards]
+    what = "dlutil's reward above that of random search"
+    harness.goal(what, gains, 0.0, at_least=True)
+    print(f"their mean: {statistics.mean(gains):.3f}")
+
+
+def draw(rewards: list[Rewards], out: Path) -> None:
+    """One column of points for each contestant, a bar at the median."""
+    from dlutil_core.report.style import new_figure, save_svg
+
+    figure, axes = new_figure(1, 1, width=6.0, height=3.2)
+    axis = axes[0][0]
+    for place, name in enumerate(rewards[0]):
+        values = [one[name] for one in rewards]
+        shifts = [place + (k % 5 - 2) * 0.06 for k in range(len(values))]
+        colour = "#d55e00" if name == "dlutil" else "#0072b2"
+        axis.scatter(shifts, values, s=14, color=colour, alpha=0.7, linewidths=0)
+        middle = statistics.median(values)
+        axis.plot([place - 0.25, place + 0.25], [middle, middle], color="#1c1f24", linewidth=1.5)
+    axis.set_xticks(range(len(rewards[0])), list(rewards[0]))
+    axis.set_ylabel("validation reward of the picked model")
+    axis.set_title(f"{len(rewards)} searches of {SEARCH.epochs} epochs each", fontsize=9)
+    save_svg(figure, out)
+
+
+def main() -> None:
+    parser = harness.parser(__doc__, rounds=1, seconds=0)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--plot", type=Path, help=f"where to draw, such as {PICTURE.name}")
+    parser.add_argument("--ray", action="store_true", help="Ray Tune too")
+    arguments = parser.parse_args()
+    seeds = 3 if arguments.quick else arguments.seeds
+    harness.print_versions("torch", "optuna", *(["ray"] if arguments.ray else []))
+    with_optuna = bool(harness.installed("optuna"))
+    with tempfile.TemporaryDirectory(prefix="dlutil-benchmark-") as data:
+        subprocess.run([sys.executable, EXAMPLE / "make_data.py", data], check=True)
+        with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+            jobs = [pool.submit(of_seed, seed, data, with_optuna) for seed in range(seeds)]
+            found = [job.result() for job in jobs]
+        rewards, epochs = [one for one, _ in found], [one for _, one in found]
+        if arguments.ray and harness.installed("ray"):
+            for k, (reward, spent) in enumerate(ray_rewards(data, seeds)):
+                rewards[k]["Ray Tune"], epochs[k]["Ray Tune"] = reward, float(spent)
+    print(f"{seeds} seeds, {SEARCH.trials} trials, {SEARCH.epochs} epochs each")
+    print_comparison(rewards, epochs)
+    if arguments.plot:
+        draw(rewards, arguments.plot)
+
+
+if __name__ == "__main__":
+    main()
