@@ -83,8 +83,9 @@ install: $(VENV)/.run ## only make .venv
 constraints: $(VENV)/.dev ## renew constraints.txt with today's versions
 	@rm -rf build/newest && echo "resolving today's versions (some minutes) ..." && \
 	$(RUN) -m venv build/newest && \
-	build/newest/bin/python -m pip install -qq $(PIP_ARGS) -e '.[$(EVERY_EXTRA)]' && \
-	{ grep '^#' constraints.txt; build/newest/bin/python -m pip freeze --exclude-editable \
+	build/newest/bin/python -m pip install -qq -U $(PIP_ARGS) $(BUILD_TOOLS) -e '.[$(EVERY_EXTRA)]' && \
+	{ grep '^#' constraints.txt; \
+	  build/newest/bin/python -m pip freeze --all --exclude pip --exclude-editable \
 	  | sed 's/+[a-z0-9.]*$$//'; } > build/constraints.txt && \
 	mv build/constraints.txt constraints.txt && rm -rf build/newest && git diff --stat constraints.txt
 
@@ -109,6 +110,7 @@ help: ## show this list
 # One stamp for each set of packages; it is older than what it depends on when something changed.
 TESTED_EXTRAS := cluster,dev,onnx,tensorboard
 EVERY_EXTRA := bench,$(TESTED_EXTRAS)
+BUILD_TOOLS := hatchling setuptools
 $(VENV)/.run: pyproject.toml constraints.txt
 	@$(call install,)
 $(VENV)/.dev: pyproject.toml constraints.txt
@@ -125,12 +127,13 @@ endif
 endif
 FORCE:
 
-# 1: the extras, in brackets, or nothing. The build tool comes first, in its pinned version, so that
-# pip does not fetch today's into a build environment.
+# 1: the extras, in brackets, or nothing. The build tools come first, in their pinned versions, so
+# that pip does not fetch today's into a build environment; setuptools is for dependencies that are
+# published as source alone, and the one that Python brings along may be too old for them.
 define install
 $(make_venv) && start=$$(date +%s) && \
 echo "installing dlutil$(1) and what it needs into $(VENV) (about 2 minutes the first time) ..." && \
-$(PIP) install -qq $(PIP_ARGS) -c constraints.txt hatchling && \
+$(PIP) install -qq $(PIP_ARGS) -c constraints.txt $(BUILD_TOOLS) && \
 $(PIP) install -qq $(PIP_ARGS) -c constraints.txt --no-build-isolation -e '.$(1)' && \
 pwd -P > $(VENV)/.place && touch $@ $(VENV)/.run && \
 echo "installed in $$(( $$(date +%s) - start )) s"

@@ -80,18 +80,24 @@ def in_memory(batches: list[Any]) -> Iterator[Any]:
     if len(forms) > 1 or None in forms:  # sequences of several lengths, say
         yield from (numpy_tree(batch) for batch in batches)
         return
-    together = numpy_tree(joined(batches))
+    y_true, y_pred = numpy_tree(joined(batches))
     start = 0
-    for batch in batches:
-        stop = start + tree_length(batch)
-        yield take(together, slice(start, stop))
-        start = stop
+    for _, part in batches:
+        rows = slice(start, start + len(part))
+        yield take(y_true, rows), y_pred[rows]
+        start = rows.stop
 
 
 def _form(batch: Any) -> tuple[Any, ...] | None:
     """What batches must agree in to be joined: all but their numbers of samples. `None` where the
     parts of a batch do not have one number of samples.
     """
+    y_true, y_pred = batch
+    if isinstance(y_true, torch.Tensor):
+        true, pred = y_true.shape, y_pred.shape
+        if not true or true[:1] != pred[:1]:
+            return None
+        return y_true.dtype, true[1:], y_pred.dtype, pred[1:]
     leaves = list(tree_leaves(batch))
     if any(leaf.dim() == 0 for _, leaf in leaves) or len({len(leaf) for _, leaf in leaves}) > 1:
         return None
