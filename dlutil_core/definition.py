@@ -174,6 +174,8 @@ def told(error: BaseException, path: str) -> str:
     """An exception as text: its type, its message, and its last line in the file `path`."""
     message = " ".join(str(error).split())
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    if isinstance(error, UserError):  # a sentence of ours
+        text = message
     text += next((f" ({hint})" for part, hint in HINTS.items() if part in message), "")
     wanted = os.path.abspath(path)
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == wanted]

@@ -15,6 +15,7 @@ from torch import nn
 
 from dlutil_core import resident
 from dlutil_core.checkpoint import read_checkpoint, write_checkpoint
+from dlutil_core.compiling import compiled
 from dlutil_core.constraints import Constraint
 from dlutil_core.errors import UserError
 from dlutil_core.losses import bind_criterion
@@ -100,6 +101,7 @@ class BaseModel:
                 f"{type(self).__name__} must define init_model(self) and end it in "
                 "super().init_model(network, criterion, optimizer)"
             )
+        check_scheduler(scheduler, optimizer)
         self.network = network.to(self.device)
         self.criterion = criterion
         self.loss_function = bind_criterion(criterion)
@@ -109,7 +111,7 @@ class BaseModel:
         self._constrained = [(c, w) for c in self.constraints for w in c.weights(self.network)]
         first = next(self.network.parameters(), None)
         self.dtype = first.dtype if first is not None else torch.float32
-        self._forward = torch.compile(network) if self.options.compile else network
+        self._forward = compiled(network) if self.options.compile else network
 
     def train_metrics(self, y_true: Any, y_pred: Any) -> Row:
         """Metrics of one training batch, from numpy arrays; averaged over the epoch."""
@@ -379,6 +381,26 @@ class BaseModel:
             self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None and "scheduler" in state:
             self.scheduler.load_state_dict(state["scheduler"])
+
+
+def check_scheduler(scheduler: Any, optimizer: torch.optim.Optimizer) -> None:
+    """Refuse a scheduler that cannot be stepped, or that would change nothing."""
+    if scheduler is None:
+        return
+    needed = ("step", "state_dict", "load_state_dict")
+    if isinstance(scheduler, (type, torch.optim.Optimizer)) or not all(
+        hasattr(scheduler, name) for name in needed
+    ):
+        shown = " ".join(repr(scheduler).split())[:60]
+        raise UserError(
+            f"scheduler is {shown}, but must be a scheduler of the "
+            "learning rate, for example StepLR(optimizer, 10)"
+        )
+    if getattr(scheduler, "optimizer", optimizer) is not optimizer:
+        raise UserError(
+            f"the scheduler {type(scheduler).__name__} is over another optimizer than the model's: "
+            "give both the same one"
+        )
 
 
 def _inputs(batch: Any, labelled: bool) -> Any:

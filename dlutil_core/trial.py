@@ -13,6 +13,7 @@ from typing import Any
 from dlutil_core import outcome as outcomes
 from dlutil_core import ownership
 from dlutil_core.checkpoint import canonical
+from dlutil_core.compiling import CompileFailure
 from dlutil_core.definition import told
 from dlutil_core.errors import UserError
 from dlutil_core.files import DISK_ERRORS
@@ -177,7 +178,7 @@ class Trainer:
         try:
             live = self._live(trial, store, budget)
             self._fit(trial, live, store, budget)
-        except (StoreFailure, KeyboardInterrupt, OutOfMemory):
+        except (StoreFailure, CompileFailure, KeyboardInterrupt, OutOfMemory):
             raise
         except BaseException as error:
             if isinstance(error, OSError) and error.errno in DISK_ERRORS:
@@ -247,6 +248,8 @@ class Trainer:
         self, store: TrialStore, rows: list[Row], status: str, error: BaseException
     ) -> None:
         text = "".join(traceback.format_exception(error))
+        if isinstance(error, UserError):  # a wrong input is a sentence, not a traceback
+            text = f"{error}\n"
         message = re.sub(r"0x[0-9a-f]{6,}", "0x…", told(error, self.session.spec.definition))
         number = store.identity["trial"]
         log.info("trial %d failed in epoch %d: %s", number, len(rows) + 1, message)

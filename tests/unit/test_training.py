@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from torch import nn
+from torch.optim import lr_scheduler
 from torch.utils.data import DataLoader, TensorDataset
 
 from dlutil_core import base_model
@@ -379,3 +380,70 @@ def test_a_network_in_double_precision_gets_double_inputs() -> None:
     model = fresh(Double)
     model.fit(train_loader(), val_loader())
     assert model.predict([X]).dtype == np.float64
+
+
+def test_a_scheduler_that_would_change_nothing_is_refused() -> None:
+    def model(make: Any) -> Any:
+        class Own(base_model.RegressionModel):
+            def init_model(self) -> None:  # type: ignore[override]
+                network = nn.Sequential(nn.Linear(5, 1), nn.Flatten(0))
+                optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+                super().init_model(network, optimizer, scheduler=make(optimizer))
+
+        return fresh(Own)
+
+    other = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)
+    with pytest.raises(UserError, match="scheduler StepLR is over another optimizer"):
+        model(lambda optimizer: torch.optim.lr_scheduler.StepLR(other, 1))
+    for wrong in (torch.optim.lr_scheduler.StepLR, "cosine", other):
+        with pytest.raises(UserError, match=r"scheduler is .*for example StepLR\(optimizer, 10\)"):
+            model(lambda optimizer, wrong=wrong: wrong)
+
+
+SCHEDULERS: dict[str, Any] = {
+    "steps": lambda o: lr_scheduler.MultiStepLR(o, [1, 3, 3], 0.5),
+    "cosine": lambda o: lr_scheduler.CosineAnnealingLR(o, 7),
+    "restarts": lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 3),
+    "function": lambda o: lr_scheduler.LambdaLR(o, lambda epoch: 0.9**epoch),
+    "warming up": lambda o: lr_scheduler.SequentialLR(
+        o, [lr_scheduler.LinearLR(o, 0.1, total_iters=2), lr_scheduler.ExponentialLR(o, 0.5)], [2]
+    ),
+    "chained": lambda o: lr_scheduler.ChainedScheduler(
+        [lr_scheduler.ConstantLR(o, 0.5, 2), lr_scheduler.ExponentialLR(o, 0.9)]
+    ),
+    "cycles": lambda o: lr_scheduler.CyclicLR(o, 0.001, 0.1, 2),
+    "one cycle": lambda o: lr_scheduler.OneCycleLR(o, 0.1, total_steps=6),
+    "plateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=0, threshold=0.5),
+    "plateau of the reward": lambda o: lr_scheduler.ReduceLROnPlateau(
+        o, "max", patience=0, threshold=0.5, threshold_mode="abs"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_a_scheduler_goes_on_to_the_same_bytes_with_all_options(name: str, tmp_path: Path) -> None:
+    class Scheduled(base_model.RegressionModel):
+        def init_model(self) -> None:  # type: ignore[override]
+            network = nn.Sequential(
+                nn.Linear(5, 9), nn.ReLU(), nn.Dropout(0.2), nn.Linear(9, 1), nn.Flatten(0)
+            )
+            optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+            super().init_model(network, optimizer, scheduler=SCHEDULERS[name](optimizer))
+
+    def trained(first: int, last: int) -> list[float]:
+        rates: list[float] = []
+        model = fresh(Scheduled, clip_norm=0.3, precision="bf16")
+        if first > 1:
+            model.load(tmp_path / f"{first - 1}.pt")
+        group = model.optimizer.param_groups[0]
+        model.fit(
+            train_loader(), val_loader(), last, first, 2, lambda row: rates.append(group["lr"])
+        )
+        model.save(tmp_path / f"{last}.pt")
+        return rates
+
+    assert len(set(trained(1, 5))) > 1, "the rate changes"
+    whole = (tmp_path / "5.pt").read_bytes()
+    trained(1, 2)
+    trained(3, 5)
+    assert (tmp_path / "5.pt").read_bytes() == whole
