@@ -13,6 +13,7 @@ from torch import nn
 from dlutil_core import metrics
 from dlutil_core.constraints import Constraint
 from dlutil_core.errors import UserError
+from dlutil_core.networks import ConvClassificationNetwork
 from dlutil_core.training import BaseModel, Row
 
 
@@ -74,6 +75,7 @@ class ClassificationModel(LossReward):
     """
 
     multi_label = False
+    class_weights: torch.Tensor | None = None
 
     def init_model(  # type: ignore[override]
         self,
@@ -96,7 +98,14 @@ class ClassificationModel(LossReward):
             Whether each column of the labels is a class of its own.
         """
         self.multi_label = multi_label
-        weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float)
+        if class_weights is not None and criterion is not None:
+            raise UserError(
+                "class_weights are for the loss that the model has without a criterion of your "
+                "own: leave out one of the two"
+            )
+        self.class_weights = weights = weights_of_classes(class_weights)
+        if multi_label and isinstance(network, ConvClassificationNetwork):
+            network.multi_label = True
         if criterion is None and multi_label:
             criterion = nn.BCEWithLogitsLoss(pos_weight=weights).to(self.device)
         elif criterion is None:
@@ -105,14 +114,17 @@ class ClassificationModel(LossReward):
 
     def loss(self, y_true: Any, y_pred: torch.Tensor) -> torch.Tensor:
         """The criterion of labels and logits."""
+        check_weights(self.class_weights, y_pred)
         if self.multi_label:
-            check_shapes(y_true, y_pred)
+            check_yes_or_no(y_true, y_pred)
             return super().loss(y_true.to(y_pred.dtype), y_pred)
         if y_true.dim() == 2 and y_true.shape[1] == 1:
             y_true = y_true[:, 0]
         if y_true.dim() == 1:
             y_true = y_true.long()
-        elif not y_true.dtype.is_floating_point:
+        elif y_true.dtype.is_floating_point:
+            check_shapes(y_true, y_pred)
+        else:
             check_one_hot(y_true, y_pred)
             y_true = y_true.to(y_pred.dtype)
         try:
@@ -142,6 +154,50 @@ class ClassificationModel(LossReward):
         else:
             area = metrics.auroc(y_true, y_pred)
         return {**self.train_metrics(y_true, y_pred), "auroc": area}
+
+
+def weights_of_classes(weights: Any) -> torch.Tensor | None:
+    """`class_weights` as a tensor `(K,)`."""
+    if weights is None:
+        return None
+    try:
+        found = torch.as_tensor(weights, dtype=torch.float).detach()
+    except (TypeError, ValueError, RuntimeError):
+        found = torch.empty(0)
+    usable = found.dim() == 1 and bool(((found >= 0) & found.isfinite()).all())
+    if not usable or not bool((found > 0).any()):
+        raise UserError(
+            f"class_weights is {weights!r}, but must be a list of numbers, one for each class, "
+            "that are at least 0 and not all 0"
+        )
+    return found
+
+
+def check_weights(weights: torch.Tensor | None, y_pred: torch.Tensor) -> None:
+    """Refuse class weights that are not one for each column of the logits."""
+    classes = y_pred.shape[1] if y_pred.dim() > 1 else 1
+    if weights is not None and len(weights) != classes:
+        raise UserError(
+            f"class_weights has {len(weights)} number{'s' * (len(weights) != 1)}, but the network "
+            f"has {classes} class{'es' * (classes != 1)}: give one for each"
+        )
+
+
+def check_yes_or_no(y_true: torch.Tensor, y_pred: torch.Tensor) -> None:
+    """Refuse labels that are not columns `(N, K)` of zeros and ones."""
+    check_shapes(y_true, y_pred)
+    if y_true.dim() != 2:
+        raise UserError(
+            f"labels have shape {tuple(y_true.shape)}, but multi_label=True takes columns (N, K)"
+        )
+    if y_true.device.type != "cpu":  # a look at the values would wait for the GPU
+        return
+    wrong = y_true[(y_true < 0) | (y_true > 1)]
+    if len(wrong):
+        raise UserError(
+            f"there is a label {wrong[0].item():g}, but multi_label=True takes columns of 0 and 1: "
+            "change the labels (process_x_y)"
+        )
 
 
 def check_shapes(y_true: torch.Tensor, y_pred: torch.Tensor) -> None:

@@ -39,7 +39,11 @@ class ConvClassificationNetwork(nn.Module):
     classifier
         A module on `(N, F)`, the flattened features, that gives logits `(N, K)`, softmax not
         applied.
+
+    `ClassificationModel` sets `multi_label`: then each class has a probability of its own.
     """
+
+    multi_label = False
 
     def __init__(self, features: nn.Module, classifier: nn.Module) -> None:
         super().__init__()
@@ -51,6 +55,8 @@ class ConvClassificationNetwork(nn.Module):
         `(N, K)`; `y_pred_loss`: the logits `(N, K)`.
         """
         logits = self.classifier(torch.flatten(self.features(x), 1))
+        if self.multi_label:
+            return {"y_pred": torch.sigmoid(logits), "y_pred_loss": logits}
         probability = torch.softmax(logits, dim=1)
         if logits.shape[1] == 2:
             probability = probability[:, 1]

@@ -198,7 +198,38 @@ def test_multi_label_columns_are_yes_or_no_each() -> None:
     assert weighted.evaluate(loader(labels))["loss"] == pytest.approx(float(wanted), rel=1e-5)
 
 
+@pytest.mark.parametrize("columns", [2, 3])
+def test_the_convolution_network_gives_each_column_a_probability_of_its_own(columns: int) -> None:
+    labels = (np.column_stack([SCORE, SCORE, -SCORE])[:, :columns] > 0).astype(np.int8)
+    model = Classifier({"classes": columns, "multi_label": True})
+    rows = model.fit(loader(labels), loader(labels), epochs=30)
+    assert rows[-1]["val_accuracy"] > 0.9
+    predicted = model.predict(MatrixBatchGenerator(X))
+    assert predicted.shape == labels.shape
+    assert ((predicted > 0.5) == labels).mean() > 0.9
+
+
 # Errors that newcomers make
+
+
+def test_class_weights_are_one_number_for_each_class() -> None:
+    wrong: list[Any] = [2, ["a", "b"], [-1, 2], [float("nan"), 1], [0, 0], {0: 1, 1: 2}]
+    for weights in wrong:
+        with pytest.raises(UserError, match=r"class_weights is .*one for each class"):
+            Classifier({"class_weights": weights})
+    with pytest.raises(UserError, match="class_weights has 3 numbers, but the network has 2 cl"):
+        Classifier({"class_weights": [1, 2, 3]}).evaluate(loader(BINARY))
+    with pytest.raises(UserError, match="class_weights has 1 number, but the network has 3 cl"):
+        MultiLabel({"class_weights": [1]}).evaluate(loader(np.eye(3)[THREE]))
+    with pytest.raises(UserError, match="without a criterion of your own: leave out one"):
+        Classifier({"class_weights": [1, 2], "criterion": nn.CrossEntropyLoss()})
+
+
+@pytest.mark.parametrize("labels", [2 * np.eye(3, dtype=np.int8), np.eye(3, dtype=np.int8) - 1])
+def test_multi_label_takes_zeros_and_ones(labels: np.ndarray) -> None:
+    told = int(labels[labels != 0][0])
+    with pytest.raises(UserError, match=f"there is a label {told}, but multi_label=True takes"):
+        MultiLabel({}).fit(loader(labels[THREE]), loader(labels[THREE]))
 
 
 def test_a_class_number_beyond_the_classes_is_a_sentence() -> None:
@@ -219,6 +250,9 @@ def test_label_columns_that_are_not_one_hot_are_no_classes() -> None:
         Classifier({}).fit(loader(columns), loader(columns))
     with pytest.raises(UserError, match=r"\(20, 3\) but predictions \(20, 2\)"):
         three = np.eye(3, dtype=np.int8)[THREE]
+        Classifier({}).fit(loader(three), loader(three))
+    with pytest.raises(UserError, match=r"\(20, 3\) but predictions \(20, 2\)"):
+        three = np.eye(3, dtype=np.float32)[THREE]
         Classifier({}).fit(loader(three), loader(three))
 
 

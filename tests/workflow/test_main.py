@@ -10,6 +10,7 @@ import front
 import h5py
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 from support import Finished, edit
 
 SEARCH = ("-y", "-e", "-p", "new/*.h5", "test.h5")
@@ -34,6 +35,37 @@ def test_one_command_searches_tests_and_predicts(searched: tuple[Path, Finished]
         assert (out / "best" / name).is_file()
     plan = json.loads((out / "search" / "plan.json").read_text())
     assert plan["max_epochs"] == 1
+
+
+def test_columns_of_yes_and_no_from_the_search_to_the_report(tmp_path: Path) -> None:
+    folder = front.make(tmp_path / "project")
+    edit(folder / "def.py", "base_model.RegressionModel", "base_model.ClassificationModel")
+    edit(
+        folder / "def.py",
+        "nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1), nn.Flatten(0))",
+        "base_model.ConvClassificationNetwork(nn.Linear(4, 8), nn.Linear(8, 2))",
+    )
+    edit(
+        folder / "def.py",
+        "constraints=limits",
+        "constraints=limits, multi_label=True, class_weights=[1.0, 2.0]",
+    )
+    for seed, name in enumerate(["train", "valid", "test"]):
+        x, _ = front.table(seed)
+        label = np.column_stack([x[:, 0] > 0, x[:, 1] > x[:, 2]]).astype(np.int8)
+        front.write_hdf5(folder / "data" / f"{name}.h5", data=x, label=label)
+    done = front.run_main(folder, *SEARCH, "-ep", "3")
+    assert done.code == 0, done.output
+    predicted = np.load(folder / "out" / "predictions" / "test.h5.npy")
+    assert predicted.shape == label.shape
+    metrics = json.loads((folder / "out" / "test" / "metrics.json").read_text())
+    assert metrics["accuracy"] == pytest.approx(((predicted > 0.5) == label).mean())
+    areas = [roc_auc_score(label[:, k], predicted[:, k]) for k in (0, 1)]
+    assert metrics["auroc"] == pytest.approx(np.mean(areas))
+    assert min(areas) > 0.8
+    names = (folder / "out" / "predictions" / "test.h5.tsv").read_text().partition("\n")[0]
+    assert names == "name\tprediction.0\tprediction.1"
+    assert "auroc" in (folder / "out" / "report.html").read_text()
 
 
 def test_the_environment_reaches_def_py_and_is_part_of_the_run(
