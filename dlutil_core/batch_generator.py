@@ -245,6 +245,12 @@ class H5pyBatchGenerator(BatchGenerator):
         drop_last: bool = False,
         reverse_complement: float = 0.0,
     ) -> None:
+        if memory < 1:
+            raise ValueError(f"memory is {memory!r}, but must be at least 1 byte")
+        if shuffle_buffer is not None and shuffle_buffer < 1:
+            raise ValueError(
+                f"shuffle_buffer is {shuffle_buffer!r}, but must be at least 1 row, or None"
+            )
         self.source = Hdf5Source(path, labels, memory)
         super().__init__(self.source.rows, batch_size, shuffle, drop_last, reverse_complement)
         self.process_x_y = process_x_y

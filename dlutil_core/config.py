@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import math
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -84,6 +85,9 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
             f"{source}: search.method is fixed, but search.config is empty; give the configuration "
             "there, for example config: {lr: 0.001}"
         )
+    clip_norm = filled["clip_norm"]
+    if clip_norm is not None and not math.isfinite(clip_norm):
+        raise UserError(f"{source}: clip_norm is {clip_norm}, but must be a finite number")
     return filled
 
 
@@ -109,7 +113,7 @@ def sentence(error: Any) -> str:
         return f"key '{key + '.' if key else ''}{missing}' is missing; {_described(error, missing)}"
     wanted = {
         "type": lambda v: f"must be {_types(v)}",
-        "enum": lambda v: f"must be one of {', '.join(str(x) for x in v)}",
+        "enum": lambda v: f"must be one of {', '.join(dict.fromkeys(str(x) for x in v))}",
         "minimum": lambda v: f"must be at least {v}",
         "exclusiveMinimum": lambda v: f"must be larger than {v}",
         "maximum": lambda v: f"must be at most {v}",
@@ -134,12 +138,20 @@ def _types(names: str | list[str]) -> str:
         "object": "a mapping of keys to values",
         "null": "empty",
     }
-    listed = [names] if isinstance(names, str) else names
-    return " or ".join(words[name] for name in listed)
+    return " or ".join(words[name] for name in _listed(names))
+
+
+def _listed(names: str | list[str] | None) -> list[str]:
+    return [names] if isinstance(names, str) else names or []
 
 
 def _with_defaults(value: Any, part: dict[str, Any]) -> Any:
     """The value with the defaults of its schema, sections included."""
+    if isinstance(value, float) and {"integer"} == {*_listed(part.get("type"))} - {
+        "null",
+        "string",
+    }:
+        return int(value)  # 3.0 is a whole number, too
     if not isinstance(value, dict) or "properties" not in part:
         return value
     filled = dict(value)

@@ -136,6 +136,11 @@ def test_what_cannot_be_batches_is_refused() -> None:
         MatrixBatchGenerator(np.ones(3), batch_size=0)
     with pytest.raises(ValueError, match=r"reverse_complement is 1\.5"):
         MatrixBatchGenerator(np.ones(3), reverse_complement=1.5)
+    for buffer in (0, -5):
+        with pytest.raises(ValueError, match=f"shuffle_buffer is {buffer}, but must be at least"):
+            H5pyBatchGenerator("x.h5", shuffle=True, shuffle_buffer=buffer)
+    with pytest.raises(ValueError, match="memory is 0, but must be at least 1 byte"):
+        H5pyBatchGenerator("x.h5", memory=0)
 
 
 def test_subclasses_work() -> None:

@@ -70,8 +70,11 @@ def test_a_single_pattern_and_values_of_variables_become_texts() -> None:
         ({"predict": [3]}, ["predict.0 is 3", "a text"]),
         ({"env": {"A": [1]}}, ["env.A is [1]", "a text or a number or true or false"]),
         ({"clip_norm": 0}, ["clip_norm is 0", "larger than 0"]),
+        ({"clip_norm": float("nan")}, ["clip_norm is nan", "a finite number"]),
         ({"early_stop": 0}, ["early_stop is 0", "at least 1"]),
-        ({"precision": 16}, ["precision is 16", "one of 32, 32, bf16"]),
+        ({"precision": "fp16"}, ["precision is 'fp16'", "one of 32, bf16"]),
+        ({"compile": "yes"}, ["compile is 'yes'", "true or false"]),
+        ({"precision": 16}, ["precision is 16", "one of 32, bf16"]),
         ({"data_files": {"valid": []}}, ["'data_files.valid'", "known are train, test"]),
         ({"definition": ""}, ["definition is ''", "must not be empty"]),
     ],
@@ -105,6 +108,12 @@ def test_every_key_has_type_description_and_default() -> None:
 def test_defaults_keep_the_schema() -> None:
     # What is filled in must itself be a config; env becomes texts, precision a text.
     assert validated(validated(LEAST)) == validated(LEAST)
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    found = validated(LEAST | {"early_stop": 3.0, "precision": 32.0, "search": {"max_epochs": 9.0}})
+    values = [found["early_stop"], found["precision"], found["search"]["max_epochs"]]
+    assert [str(value) for value in values] == ["3", "32", "9"]
 
 
 def test_files_that_are_no_config(tmp_path: Path) -> None:
