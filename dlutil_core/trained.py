@@ -56,7 +56,7 @@ def load(result: str | os.PathLike[str], definition: str | None = None, device: 
         seed=0,
         device=device,
         threads=config["threads_per_trial"],
-        options=TrainingOptions(**config["options"]),
+        options=TrainingOptions(**config["options"] | {"compile": False}),  # needs no compiler
         env=config["env"],
     )
     return restore_model(Session(spec), folder / "best" / "model.pt")

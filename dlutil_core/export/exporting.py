@@ -79,7 +79,7 @@ def _write_all(result_dir: Path, model: Any, source: Path, out: Path) -> None:
     config = {
         "definition": source.name,
         "config": content["config"],
-        "options": provenance["config"]["options"],
+        "options": provenance["config"]["options"] | {"compile": False},  # needs no compiler
         "env": provenance["config"]["env"],
         "threads": provenance["config"]["threads_per_trial"],
         "trial": content["trial"],
