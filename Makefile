@@ -70,10 +70,8 @@ test-browser: $(VENV)/.dev ## the report in a real headless browser
 fuzz: $(VENV)/.dev ## random inputs and damaged files, much longer than in `test`
 	@$(call tests_of,tests/fuzz,--hypothesis-profile fuzz)
 
-bench: $(VENV)/.bench ## measure against other tools (BENCH=preprocess for one)
-	@found=0; for script in benchmarks/$(or $(BENCH),[a-z]*).py; do \
-	  if [ -f "$$script" ]; then found=1; echo "== $$script"; $(RUN) "$$script" $(ARGS) || exit 1; fi; \
-	done; [ $$found = 1 ] || echo "nothing to measure: there is no benchmarks/$(or $(BENCH),*).py"
+bench: $(VENV)/.bench ## measure beside other tools, into benchmarks/RESULTS.md (BENCH=train for one)
+	@$(RUN) benchmarks/all.py $(BENCH) $(ARGS)
 
 watch: $(VENV)/.run ## follow a running search (RESULT=results/conv_seq_classifier)
 	@$(RUN) -c 'import sys; from dlutil_core.cli import main; sys.exit(main())' watch "$(RESULT)"

@@ -1,35 +1,32 @@
-"""What checkpoints, locks and worker processes cost, against the bare training loop.
+"""What a bracket job costs beside its training: metrics, worker processes, locks, checkpoints.
 
-    python benchmarks/checkpoints.py [--rounds 7] [--only regressor]
+    python benchmarks/checkpoints.py [--quick] [--rounds 12] [--seconds 200] [--only regression]
 
-Both sides train the very same epochs of the same trials, inside one process that has loaded torch,
-the definition and the data already. *Bare*: `Model.fit` rung by rung, all models kept in memory,
-nothing written. *dlutil*: a bracket job as the workflow runs it, with one worker process, the lock
-and the memo of each trial, and a checkpoint at each rung's end. They run in turn, round by round,
-so that a busy machine slows both alike; ratios are taken within a round, and between the fastest
-round of each side, which a busy machine disturbs least. Processor seconds count those of the worker
-too.
+All contestants train the same search, one trial at a time, in a process that has loaded torch, the
+definition and the data already; they run in turn:
+
+- *by hand* (regression alone): the bare process of `search.py`, no metrics, nothing written;
+- *fit*: `Model.fit` rung by rung, the contract's metrics included, all models kept in memory;
+- *bracket jobs*: as the workflow runs them, each with one worker process, the lock and the memo of
+  every trial, and a checkpoint at each rung's end.
 """
 
 from __future__ import annotations
 
-import argparse
+import contextlib
+import io
 import os
-import resource
-import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("PYTHONPATH", str(ROOT))
+import harness
+
+harness.use_repository()
 
 from dlutil_core import plan, sampling  # noqa: E402
 from dlutil_core.bracket import BracketRun  # noqa: E402
@@ -39,75 +36,51 @@ from dlutil_core.preprocess.pipeline import preprocess  # noqa: E402
 from dlutil_core.seeding import seed_everything  # noqa: E402
 from dlutil_core.session import Session, SessionSpec  # noqa: E402
 
-Times = tuple[float, float]
+PEERS = Path(__file__).resolve().parent / "peers"
 
 
 @dataclass(frozen=True)
 class Case:
-    """An example, the search that is timed, and the ratio that it may have at most."""
+    """A search that is timed, what it is compared with, and how often that it may take at most."""
 
     name: str
     folder: str
+    batch_size: int
     max_epochs: int
+    reference: str
     limit: float
 
 
 CASES = [
-    Case("regressor", "function_regressor", 27, 1.3),
-    Case("CTCF", "conv_seq_classifier", 3, 1.15),
+    Case("regression, batches of 100", "function_regressor", 100, 27, "by hand", 1.3),
+    Case("regression, batches of 20", "function_regressor", 20, 27, "by hand", 1.3),
+    Case("CTCF, batches of 100", "conv_seq_classifier", 100, 3, "fit", 1.15),
 ]
 
 
-HEADER = (
-    "example    epochs | wall: bare s, dlutil s, ratio (in rounds) | processor: bare s, dlutil s, "
-    "ratio (in rounds) | at most | checkpoints"
-)
-
-
-def main(arguments: argparse.Namespace) -> None:
-    print(HEADER)
-    for case in CASES:
-        if arguments.only in (None, case.name):
-            with tempfile.TemporaryDirectory() as folder:
-                measure(case, Path(folder), arguments.rounds)
-
-
-def measure(case: Case, folder: Path, rounds: int) -> None:
-    """Time one example and print its line."""
+def measure(case: Case, folder: Path, rounds: int, seconds: float) -> None:
+    """Race on one search and print the table and the goal."""
     session, document = prepared(case, folder)
+    everyone = [harness.Contestant("fit", lambda: fit(session, document))]
+    everyone.append(harness.Contestant("bracket jobs", bracket_jobs(session, document, folder)))
+    if case.reference == "by hand":
+        everyone.insert(0, harness.Contestant("by hand", by_hand(case, folder)))
+    rounds = harness.race(everyone, rounds, seconds)
     epochs = sum(plan.epochs_of(b) for b in plan.hyperband(case.max_epochs).brackets)
-    bare_search(session, document)  # imports and caches
-    bare: list[Times] = []
-    ours: list[Times] = []
-    for number in range(rounds):
-        sides = [lambda: bare.append(timed(lambda: bare_search(session, document)))]
-        trials = folder / f"trials-{number}"
-        sides.append(lambda: ours.append(timed(lambda: search(session, document, trials))))  # noqa: B023
-        for side in sides if number % 2 else reversed(sides):
-            side()
-        size = sum(p.stat().st_size for p in trials.rglob("*") if p.is_file())
-        shutil.rmtree(trials)
-    print(
-        f"{case.name:<10} {epochs:>6} | {compared(bare, ours, 0)} | {compared(bare, ours, 1)}",
-        end="",
-    )
-    print(f" | {case.limit} | {size / 2**20:.1f} MiB")
-
-
-def compared(bare: list[Times], ours: list[Times], which: int) -> str:
-    """The fastest round of each side and their ratio; the ratios within rounds."""
-    ratios = sorted(o[which] / b[which] for o, b in zip(ours, bare, strict=True))
-    fastest = [min(t[which] for t in side) for side in (bare, ours)]
-    spread = f"({ratios[0]:.2f} to {ratios[-1]:.2f}, median {statistics.median(ratios):.2f})"
-    return f"{fastest[0]:.2f}, {fastest[1]:.2f}, {fastest[1] / fastest[0]:.2f} {spread}"
+    print(f"\n{case.name}: {len(document['trials'])} trials, {epochs} epochs, {rounds} rounds")
+    harness.print_times_of(everyone, everyone[0])
+    named = {one.name: one for one in everyone}
+    ratios = harness.ratios(named["bracket jobs"].wall, named[case.reference].wall)
+    what = f"{case.name}: training by bracket jobs, times {case.reference}"
+    harness.goal(what, ratios, case.limit, at_least=False)
 
 
 def prepared(case: Case, folder: Path) -> tuple[Session, dict[str, Any]]:
     """The example's data, loaded, and its plan."""
     import yaml
 
-    os.chdir(ROOT)
-    example = ROOT / "examples" / case.folder
+    os.chdir(harness.ROOT)
+    example = harness.ROOT / "examples" / case.folder
     config = validated(yaml.safe_load((example / "config.yaml").read_text()))
     section = config["preprocess"]
     if "command" in section:
@@ -120,10 +93,9 @@ def prepared(case: Case, folder: Path) -> tuple[Session, dict[str, Any]]:
     spec = SessionSpec(
         definition=str(example / "def.py"),
         data_dir=str(folder / "data"),
-        batch_size=config["batch_size"],
+        batch_size=case.batch_size,
         seed=config["seed"],
         device="cpu",
-        trials_dir=str(folder / "trials"),
     )
     session = Session(spec)
     _ = session.loaders
@@ -133,7 +105,19 @@ def prepared(case: Case, folder: Path) -> tuple[Session, dict[str, Any]]:
     return session, sampling.plan_document(made, "hyperband", config["seed"], trials)
 
 
-def bare_search(session: Session, document: dict[str, Any]) -> None:
+def by_hand(case: Case, folder: Path) -> Callable[[], None]:
+    """The hand-written search, without the start of its process."""
+    sys.path.insert(0, str(PEERS))
+    import bare
+
+    def run() -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            bare.main(str(folder / "data"), str(folder / "by-hand"), case.batch_size)
+
+    return run
+
+
+def fit(session: Session, document: dict[str, Any]) -> None:
     """Hyperband with nothing around `Model.fit`."""
     train, val = session.loaders
     for bracket in document["brackets"]:
@@ -156,28 +140,29 @@ def bare_search(session: Session, document: dict[str, Any]) -> None:
             running = promoted(order, rungs[i + 1]["trials"] if i + 1 < len(rungs) else 0)
 
 
-def search(session: Session, document: dict[str, Any], trials: Path) -> None:
-    """The same search as bracket jobs run it, one after the other."""
-    session.spec = replace(session.spec, trials_dir=str(trials))
-    for bracket in document["brackets"]:
-        BracketRun(session, document, bracket["bracket"], workers=1).run()
+def bracket_jobs(session: Session, document: dict[str, Any], folder: Path) -> Callable[[], None]:
+    """The same search as bracket jobs run it, one after the other, each time from nothing."""
+    numbers = iter(range(sys.maxsize))
+
+    def run() -> None:
+        session.spec = replace(session.spec, trials_dir=str(folder / f"trials-{next(numbers)}"))
+        for bracket in document["brackets"]:
+            BracketRun(session, document, bracket["bracket"], workers=1).run()
+
+    return run
 
 
-def timed(function: Callable[[], None]) -> Times:
-    """Wall and processor seconds of a call, those of ended worker processes included."""
-    began = time.perf_counter(), processor_seconds()
-    function()
-    return time.perf_counter() - began[0], processor_seconds() - began[1]
-
-
-def processor_seconds() -> float:
-    """Seconds of this process and of its children that have ended."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(u.ru_utime + u.ru_stime for u in used)
+def main() -> None:
+    parser = harness.parser(__doc__, rounds=12, seconds=200)
+    parser.add_argument("--only", help="cases whose name has this in it")
+    arguments = parser.parse_args()
+    harness.print_versions("torch")
+    cases = [case for case in CASES if (arguments.only or "") in case.name]
+    seconds = (15 if arguments.quick else arguments.seconds) / max(len(cases), 1)
+    for case in cases:
+        with tempfile.TemporaryDirectory(prefix="dlutil-benchmark-") as folder:
+            measure(case, Path(folder), arguments.rounds, seconds)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", choices=[case.name for case in CASES])
-    main(parser.parse_args())
+    main()

@@ -147,10 +147,14 @@ def goal(what: str, values: Sequence[float], bound: float, at_least: bool) -> No
     if not values:
         print(f"{what}: not measured")
         return
-    middle = statistics.median(values)
-    met = middle >= bound if at_least else middle <= bound
+    goal_of(what, statistics.median(values), spread(values), bound, at_least)
+
+
+def goal_of(what: str, value: float, shown: str, bound: float, at_least: bool) -> None:
+    """The same of one value, shown with what says how sure it is."""
+    met = value >= bound if at_least else value <= bound
     side = "at least" if at_least else "at most"
-    print(f"{what}: {spread(values)} (goal: {side} {bound:g}; {'met' if met else 'NOT met'})")
+    print(f"{what}: {shown} (goal: {side} {bound:g}; {'met' if met else 'NOT met'})")
 
 
 def installed(*names: str) -> list[str]:

@@ -1,10 +1,9 @@
 """FASTA to one-hot HDF5 with labels: records a second and peak memory, beside other ways.
 
-    python benchmarks/preprocess.py [--quick] [--records 400000] [--rounds 5] [--peer-python PATH]
+    python benchmarks/preprocess.py [--quick] [--records 400000] [--rounds 5] [--seconds 200]
 
-Every contestant is a whole process; they run in turn, round by round, so that a busy machine slows
-all of them alike. Ratios are taken within a round; the table shows their median, smallest and
-largest. The peers dnaio and seqpro are optional and may live in another interpreter.
+Every contestant is a whole process; they run in turn, round by round. The peers dnaio and seqpro
+are optional. The dictionary encoder is slow and gets a tenth of the records.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import gzip
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,8 +20,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import harness
+
 HERE = Path(__file__).resolve()
-ROOT = HERE.parent.parent
 LENGTH = 101
 DICTIONARY_SHARE = 10
 MIB = 2**20
@@ -31,38 +30,33 @@ INSIDE = "seconds after imports:"
 
 
 @dataclass
-class Contestant:
-    """A way to do the task, its command and what was measured."""
+class Way:
+    """A way to do the task: its command, and what is noted beside its time."""
 
     name: str
     command: list[str]
     records: int
-    wall: list[float] = field(default_factory=list)
-    peak: list[float] = field(default_factory=list)
-    inside: list[float] = field(default_factory=list)
-    processor: list[float] = field(default_factory=list)
-    out: Path | None = None
+    out: Path
+    peak: float = 0.0
+    inside: list[float | None] = field(default_factory=list)
 
     def run(self) -> None:
-        """Run once; note seconds and peak memory (MiB) of the process and its children."""
-        start = time.perf_counter()
+        """Once; notes the largest peak memory (MiB) and the seconds that the process tells of."""
         with tempfile.TemporaryFile() as said:
             process = subprocess.Popen(self.command, stdout=said, stderr=subprocess.STDOUT)
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
-            if process.returncode:
-                said.seek(0)
-                raise SystemExit(f"{self.name}: {said.read().decode(errors='replace')[-2000:]}")
             said.seek(0)
-            inside = said.read().decode(errors="replace").partition(INSIDE)[2].split()
-        self.wall.append(time.perf_counter() - start)
-        self.peak.append(usage.ru_maxrss / 1024)
-        self.processor.append(usage.ru_utime + usage.ru_stime)
-        self.inside.append(float(inside[0]) if inside else self.wall[-1])
+            text = said.read().decode(errors="replace")
+        if process.returncode:
+            raise SystemExit(f"{self.name}: {text[-2000:]}")
+        found = text.partition(INSIDE)[2].split()
+        self.peak = max(self.peak, usage.ru_maxrss / 1024)
+        self.inside.append(float(found[0]) if found else None)
 
-    def rates(self) -> list[float]:
-        """Records a second in each round."""
-        return [self.records / wall for wall in self.wall]
+    def contestant(self) -> harness.Contestant:
+        """Its part in the race."""
+        return harness.Contestant(self.name, self.run, self.records)
 
 
 def make_input(path: Path, records: int) -> None:
@@ -167,27 +161,25 @@ def peer(fasta: str, out: str) -> None:
     print(INSIDE, time.perf_counter() - begin)
 
 
-def copy(folder: Path, fasta: Path, records: int) -> Contestant:
+def copy(folder: Path, fasta: Path, records: int) -> Way:
     """The floor: copy the input and write as many bytes as the uncompressed arrays have."""
     out = folder / "copy.h5"
     size = records * (4 * LENGTH + 2)
     text = f'cp "$1" "$2.fa" && head -c {size} /dev/zero > "$2"'
-    return Contestant("copy", ["sh", "-c", text, "sh", str(fasta), str(out)], records, out=out)
+    return Way("copy", ["sh", "-c", text, "sh", str(fasta), str(out)], records, out)
 
 
-def own(name: str, folder: Path, fasta: Path, records: int) -> Contestant:
+def own(name: str, folder: Path, fasta: Path, records: int) -> Way:
     """dlutil's script on one training set."""
     targets = fasta.parent / f"records-{records}.target"
     section = {"train": {"sequences": str(fasta), "targets": str(targets)}}
     data = folder / name.replace(" ", "-")
-    command = [sys.executable, "-P", str(ROOT / "scripts" / "preprocess.py")]
+    command = [sys.executable, "-P", str(harness.ROOT / "scripts" / "preprocess.py")]
     command += ["--section", json.dumps(section), "--data", str(data)]
-    return Contestant(name, command, records, out=data / "train.h5")
+    return Way(name, command, records, data / "train.h5")
 
 
-def contestants(
-    folder: Path, fasta: Path, records: int, peer_python: str | None
-) -> list[Contestant]:
+def ways(folder: Path, fasta: Path, records: int, peers: list[str]) -> list[Way]:
     """Who takes part; the dictionary encoder gets a tenth of the records, for it is slow."""
     few = folder / f"records-{max(1, records // DICTIONARY_SHARE)}.fa"
     make_input(few, int(few.stem.removeprefix("records-")))
@@ -197,115 +189,72 @@ def contestants(
         shutil.copyfileobj(source, target, MIB)
     shutil.copyfile(fasta.with_suffix(".target"), packed.parent / f"records-{records}.target")
 
-    def other(name: str, python: str, path: Path, count: int) -> Contestant:
+    def other(name: str, path: Path, count: int) -> Way:
         out = folder / f"{name}.h5"
-        command = [python, str(HERE), "--contestant", name, str(path), str(out)]
-        return Contestant(name, command, count, out=out)
+        command = [sys.executable, str(HERE), "--contestant", name, str(path), str(out)]
+        return Way(name, command, count, out)
 
     few_records = int(few.stem.removeprefix("records-"))
     made = [own("dlutil", folder, fasta, records), own("dlutil gzip", folder, packed, records)]
-    made.append(other("dictionary", sys.executable, few, few_records))
-    if peer_python:
-        made.append(other("peer", peer_python, fasta, records))
+    made.append(other("dictionary", few, few_records))
+    if len(peers) == 2:
+        made.append(other("dnaio, seqpro", fasta, records))
     made.append(copy(folder, fasta, records))
     return made
 
 
-def find_peer(python: str) -> str | None:
-    """The interpreter if it has the peers; says which are missing otherwise."""
-    probe = (
-        "import importlib.util as u; print([m for m in ('dnaio','seqpro') if not u.find_spec(m)])"
-    )
-    said = subprocess.run([python, "-c", probe], capture_output=True, text=True, check=True).stdout
-    missing = [name for name in ("dnaio", "seqpro") if name in said]
-    if missing:
-        print(
-            f"peer: {' and '.join(missing)} missing from {Path(python).name}; install them or use"
-            " --peer-python"
-        )
-        return None
-    return python
-
-
-def spread(values: list[float], digits: int = 0) -> str:
-    """`median (smallest … largest)`."""
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:,.{digits}f} ({low:,.{digits}f} … {high:,.{digits}f})"
-
-
-def ratios(above: list[float], below: list[float], scale: float) -> str:
-    """The spread of the ratios of two contestants' seconds in the same rounds."""
-    return spread([scale * a / b for a, b in zip(above, below, strict=True)], 1)
-
-
-def report(all_of: list[Contestant]) -> None:
-    """Print the table, and the ratios within each round that the goals are about."""
-    rows = [("contestant", "records", "seconds", "records/s", "peak MiB", "file MB")]
-    for one in all_of:
-        size = f"{one.out.stat().st_size / 1e6:.1f}" if one.out and one.out.exists() else "-"
-        peak = f"{max(one.peak):.0f}"
-        rows.append(
-            (one.name, f"{one.records:,}", spread(one.wall, 2), spread(one.rates()), peak, size)
-        )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
-    named = {one.name: one for one in all_of}
-    mine = named["dlutil"]
-    for name, goal in {"dictionary": 25, "peer": 1.5}.items():
-        if name in named:
-            other = named[name]
-            scale = mine.records / other.records
-            print(
-                f"dlutil is faster than {name}: {ratios(other.wall, mine.wall, scale)} times"
-                f" (goal: at least {goal}); by processor seconds"
-                f" {ratios(other.processor, mine.processor, scale)} times"
-            )
-    if "peer" in named:
-        quicker = ratios(named["peer"].inside, mine.wall, 1)
-        print(f"dlutil, whole, is faster than peer after its imports: {quicker} times")
-    print(f"dlutil takes {ratios(mine.wall, named['copy'].wall, 1)} times copy (goal: at most 6)")
-    peak = max(max(one.peak) for one in all_of if one.name.startswith("dlutil"))
-    print(f"dlutil, largest peak memory: {peak:.0f} MiB (goal: below 150)")
+def compare(everyone: dict[str, harness.Contestant], told: dict[str, Way]) -> None:
+    """The ratios within each round that the goals are about."""
+    mine = everyone["dlutil"]
+    for name, bound in {"dictionary": 25.0, "dnaio, seqpro": 1.5}.items():
+        if name in everyone:
+            faster = harness.speed_ratios(mine, everyone[name])
+            harness.goal(f"dlutil's speed, times {name}", faster, bound, at_least=True)
+    if "dnaio, seqpro" in told:
+        inside = told["dnaio, seqpro"].inside[-len(mine.wall) :]
+        quicker = harness.spread(harness.ratios(inside, mine.wall), 1)
+        print(f"dlutil's speed, imports included, times dnaio, seqpro without theirs: {quicker}")
+    slower = harness.ratios(mine.wall, everyone["copy"].wall)
+    harness.goal("dlutil's time, times copy", slower, 6, at_least=False)
+    peak = max(one.peak for name, one in told.items() if name.startswith("dlutil"))
+    harness.goal("dlutil's largest peak memory, MiB", [peak], 150, at_least=False)
 
 
 def main() -> None:
-    os.environ["PYTHONPATH"] = str(ROOT)
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="under a minute")
+    harness.use_repository()
+    parser = harness.parser(__doc__, rounds=5, seconds=200)
     parser.add_argument("--records", type=int, default=400_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peer-python", default=sys.executable, help="has dnaio and seqpro")
-    parser.add_argument(
-        "--contestant", nargs=3, metavar=("NAME", "FASTA", "OUT"), help=argparse.SUPPRESS
-    )
+    parser.add_argument("--contestant", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.contestant:
         name, fasta, out = arguments.contestant
-        {"input": write_input, "dictionary": dictionary, "peer": peer}[name](fasta, out)
+        {"input": write_input, "dictionary": dictionary, "dnaio, seqpro": peer}[name](fasta, out)
         return
+    harness.print_versions("numpy", "h5py", "hdf5plugin", "dnaio", "seqpro")
+    peers = harness.installed("dnaio", "seqpro")
     records, rounds = arguments.records, 2 if arguments.quick else arguments.rounds
     with tempfile.TemporaryDirectory(prefix="dlutil-benchmark-") as name:
         folder = Path(name)
         fasta = folder / f"records-{records}.fa"
         make_input(fasta, records)
-        running = contestants(folder, fasta, records, find_peer(arguments.peer_python))
-        for one in running[:1] if arguments.quick else running:
-            one.run()
-            one.wall.clear()
-            one.inside.clear()
-            one.processor.clear()
-        for _ in range(rounds):
-            for one in running:
-                one.run()
+        running = ways(folder, fasta, records, peers)
+        everyone = [one.contestant() for one in running]
+        rounds = harness.race(everyone, rounds, arguments.seconds, warm_up=not arguments.quick)
+        print(f"\n{records:,} records of {LENGTH} bp, {rounds} rounds")
+        harness.print_speeds(everyone, everyone[0], "records/s")
         if not arguments.quick:
             large = folder / f"records-{10 * records}.fa"
             make_input(large, 10 * records)
-            tenfold = own("dlutil tenfold", folder, large, 10 * records)
-            tenfold.run()
-            running.append(tenfold)
-        print(f"{records:,} records of {LENGTH} bp, {os.cpu_count()} cores, {rounds} rounds")
-        report(running)
+            running.append(own("dlutil tenfold", folder, large, 10 * records))
+            running[-1].run()
+        rows = [("contestant", "records", "peak MiB", "file MB")]
+        for one in running:
+            size = f"{one.out.stat().st_size / 1e6:.1f}" if one.out.exists() else "-"
+            rows.append((one.name, f"{one.records:,}", f"{one.peak:.0f}", size))
+        print()
+        harness.print_table(rows)
+        print()
+        compare({one.name: one for one in everyone}, {one.name: one for one in running})
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""How good the picked model is: Hyperband beside random search and Optuna, at equal epochs.
+"""How good the picked model is: Hyperband beside random search, Optuna and Ray, at equal epochs.
 
-    python benchmarks/quality.py [--quick] [--seeds 20] [--plot docs/pictures/quality.svg] [--ray]
+    python benchmarks/quality.py [--quick] [--seeds 20] [--max-epochs 27 81] [--plot FILE.svg]
 
 The problem is `examples/function_regressor` with a wider search space. For each seed every
-contestant may train 357 epochs, as many as Hyperband with R = 27 and eta = 3 does, and its picked
-model's validation reward (minus the mean squared error) counts:
+contestant may train as many epochs as Hyperband with R = `--max-epochs` and eta = 3 does (357 for
+27), and its picked model's validation reward (minus the mean squared error) counts:
 
 - *dlutil*: the core's plan, trials and rankings, without Snakemake and without checkpoints;
-- *random search*: 13 trials at random, each trained to 27 epochs;
+- *random search*: as many trials at random, each trained to R epochs, as the epochs allow;
 - *Optuna*: its HyperbandPruner, with its default sampler (TPE) and with random sampling;
-- *Ray Tune*, with `--ray` (some minutes): its asynchronous Hyperband (ASHA in 4 brackets).
+- *Ray Tune*: its HyperBandScheduler, for the first R alone (half a minute for each three seeds).
 """
 
 from __future__ import annotations
@@ -31,16 +31,18 @@ harness.use_repository()
 
 from dlutil_core import plan, sampling  # noqa: E402
 from dlutil_core.outcome import Outcome, diverged, promoted, ranked  # noqa: E402
+from dlutil_core.plan import Plan  # noqa: E402
 from dlutil_core.session import Session, SessionSpec  # noqa: E402
 
 EXAMPLE = harness.ROOT / "examples" / "function_regressor"
-PICTURE = harness.ROOT / "docs" / "pictures" / "quality.svg"
-SEARCH = plan.hyperband(27, 3)
+PEERS = Path(__file__).resolve().parent / "peers"
+ETA = 3
 BATCH = 50
 OTHER_TRIALS = 10_000
 """Random search draws trials of numbers from here on, so that it draws others than Hyperband."""
 
 Rewards = dict[str, float]
+"""A number for each contestant."""
 
 
 def get_config() -> dict[str, Any]:
@@ -81,12 +83,12 @@ class Training:
         return Outcome(number, list(rows), "diverged" if bad else "ok")
 
 
-def hyperband(session: Session, seed: int) -> tuple[float, int]:
+def hyperband(session: Session, search: Plan, seed: int) -> tuple[float, int]:
     """The score of the model that dlutil picks, and the epochs trained."""
     training = Training(session)
-    trials = sampling.sample_trials(get_config, SEARCH.trials, seed)
+    trials = sampling.sample_trials(get_config, search.trials, seed)
     last: dict[int, Outcome] = {}
-    for bracket in SEARCH.brackets:
+    for bracket in search.brackets:
         running = list(bracket.trials)
         for i, rung in enumerate(bracket.rungs):
             found = [
@@ -99,16 +101,16 @@ def hyperband(session: Session, seed: int) -> tuple[float, int]:
     return ranked(list(last.values()))[0].score or 0.0, training.epochs
 
 
-def random_search(session: Session, seed: int) -> tuple[float, int]:
+def random_search(session: Session, search: Plan, seed: int) -> tuple[float, int]:
     """The best of as many full-length trials as the epochs allow."""
     training = Training(session)
-    count = SEARCH.epochs // SEARCH.max_epochs
+    count = search.epochs // search.max_epochs
     trials = sampling.sample_trials(get_config, count, OTHER_TRIALS + seed)
-    found = [training.to(t["trial"], t["seed"], t["config"], SEARCH.max_epochs) for t in trials]
+    found = [training.to(t["trial"], t["seed"], t["config"], search.max_epochs) for t in trials]
     return ranked(found)[0].score or 0.0, training.epochs
 
 
-def optuna_search(session: Session, seed: int, tpe: bool) -> tuple[float, int]:
+def optuna_search(session: Session, search: Plan, seed: int, tpe: bool) -> tuple[float, int]:
     """Optuna's Hyperband, with trials until the epochs are spent."""
     import optuna
 
@@ -122,9 +124,9 @@ def optuna_search(session: Session, seed: int, tpe: bool) -> tuple[float, int]:
             "dropout": trial.suggest_float("dropout", 0, 0.5),
             "max_norm": trial.suggest_float("max_norm", 0.5, 5),
         }
-        for epoch in range(1, SEARCH.max_epochs + 1):
+        for epoch in range(1, search.max_epochs + 1):
             found = training.to(trial.number, 1000 * seed + trial.number, config, epoch)
-            if found.score is None or training.epochs >= SEARCH.epochs:
+            if found.score is None or training.epochs >= search.epochs:
                 trial.study.stop()
                 raise optuna.TrialPruned
             trial.report(found.score, epoch)
@@ -135,7 +137,7 @@ def optuna_search(session: Session, seed: int, tpe: bool) -> tuple[float, int]:
     samplers = optuna.samplers
     study = optuna.create_study(
         sampler=samplers.TPESampler(seed=seed) if tpe else samplers.RandomSampler(seed),
-        pruner=optuna.pruners.HyperbandPruner(1, SEARCH.max_epochs, SEARCH.eta),
+        pruner=optuna.pruners.HyperbandPruner(1, search.max_epochs, search.eta),
         direction="maximize",
     )
     study.optimize(objective)
@@ -143,86 +145,110 @@ def optuna_search(session: Session, seed: int, tpe: bool) -> tuple[float, int]:
     return max(r for r in rewards if r == r), training.epochs
 
 
-def of_seed(seed: int, data: str, with_optuna: bool) -> tuple[Rewards, Rewards]:
+def of_seed(max_epochs: int, seed: int, data: str, with_optuna: bool) -> tuple[Rewards, Rewards]:
     """Rewards and epochs of every contestant, in a process of its own."""
     session = Session(SessionSpec(str(EXAMPLE / "def.py"), data, BATCH, seed, device="cpu"))
+    search = plan.hyperband(max_epochs, ETA)
     found = {
-        "dlutil": hyperband(session, seed),
-        "random search": random_search(session, seed),
+        "dlutil": hyperband(session, search, seed),
+        "random search": random_search(session, search, seed),
     }
     if with_optuna:
-        found["Optuna, TPE"] = optuna_search(session, seed, tpe=True)
-        found["Optuna, random"] = optuna_search(session, seed, tpe=False)
+        found["Optuna, TPE"] = optuna_search(session, search, seed, tpe=True)
+        found["Optuna, random"] = optuna_search(session, search, seed, tpe=False)
     rewards = {name: reward for name, (reward, _) in found.items()}
     return rewards, {name: float(epochs) for name, (_, epochs) in found.items()}
 
 
-def ray_rewards(data: str, seeds: int) -> list[tuple[float, int]]:
+def ray_rewards(search: Plan, data: str, seeds: int) -> list[tuple[float, float]]:
     """Rewards and epochs of Ray's searches, all in one cluster."""
-    script = Path(__file__).resolve().parent / "peers" / "ray_quality.py"
-    with tempfile.TemporaryDirectory(prefix="dlutil-benchmark-") as out:
-        command = [sys.executable, str(script), data, out, str(seeds), str(SEARCH.epochs)]
-        said = harness.run_process(command, Path(out), seconds=60 + 60 * seeds)
-    return [tuple(pair) for pair in json.loads(said.strip().splitlines()[-1])]
+    numbers = [str(n) for n in (BATCH, seeds, search.trials, search.epochs)]
+    with tempfile.TemporaryDirectory(prefix="dlutil-benchmark-") as name:
+        command = [sys.executable, str(PEERS / "ray_quality.py"), data, f"{name}/out", *numbers]
+        said = harness.run_process(command, Path(name), seconds=60 + 60 * seeds)
+    return [(reward, spent) for reward, spent in json.loads(said.strip().splitlines()[-1])]
 
 
-def print_comparison(rewards: list[Rewards], epochs: list[Rewards]) -> None:
-    """A table, and how often and by how much dlutil's pick is better, seed by seed."""
-    rows = [("contestant", "validation reward of the pick", "epochs", "dlutil is better in")]
+def compare(
+    max_epochs: int, seeds: int, data: str, with_optuna: bool, with_ray: bool
+) -> list[Rewards]:
+    """Let all search with all seeds, print the table, and return the rewards."""
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(of_seed, max_epochs, k, data, with_optuna) for k in range(seeds)]
+        found = [job.result() for job in jobs]
+    rewards, epochs = [one for one, _ in found], [one for _, one in found]
+    search = plan.hyperband(max_epochs, ETA)
+    if with_ray:
+        for k, (reward, spent) in enumerate(ray_rewards(search, data, seeds)):
+            rewards[k]["Ray Tune"], epochs[k]["Ray Tune"] = reward, spent
+    print(f"\nR = {max_epochs}: {seeds} seeds, {search.trials} trials, {search.epochs} epochs each")
+    print_comparison(rewards, epochs, f"R = {max_epochs}")
+    return rewards
+
+
+def print_comparison(rewards: list[Rewards], epochs: list[Rewards], title: str) -> None:
+    """A table; how often and by how much dlutil's pick is better, seed by seed."""
+    head = ("contestant", "reward of the pick", "mean", "epochs", "dlutil's above it, mean")
+    rows = [(*head, "dlutil is better in")]
     for name in rewards[0]:
         own = [one[name] for one in rewards]
-        wins = sum(one["dlutil"] > one[name] for one in rewards)
-        better = "" if name == "dlutil" else f"{wins} of {len(rewards)} seeds"
-        spent = statistics.mean(one[name] for one in epochs)
-        rows.append((name, harness.spread(own), f"{spent:.0f}", better))
+        gains = [one["dlutil"] - one[name] for one in rewards]
+        wins = f"{sum(gain > 0 for gain in gains)} of {len(gains)} seeds"
+        spent = f"{statistics.mean(one[name] for one in epochs):.0f}"
+        better = ("", "") if name == "dlutil" else (mean_gain(gains), wins)
+        rows.append((name, harness.spread(own), f"{statistics.mean(own):.2f}", spent, *better))
     harness.print_table(rows)
     gains = [one["dlutil"] - one["random search"] for one in rewards]
-    what = "dlutil's reward above that of random search"
-    harness.goal(what, gains, 0.0, at_least=True)
-    print(f"their mean: {statistics.mean(gains):.3f}")
+    what = f"{title}: dlutil's reward above that of random search, mean"
+    harness.goal_of(what, statistics.mean(gains), mean_gain(gains), 0.0, at_least=True)
 
 
-def draw(rewards: list[Rewards], out: Path) -> None:
-    """One column of points for each contestant, a bar at the median."""
+def mean_gain(gains: list[float]) -> str:
+    """The mean, and its 95 % interval by bootstrap over the seeds."""
+    draw = random.Random(1)
+    means = sorted(statistics.mean(draw.choices(gains, k=len(gains))) for _ in range(4000))
+    return f"{statistics.mean(gains):.2f} ({means[100]:.2f} … {means[-101]:.2f})"
+
+
+def draw(all_rewards: dict[int, list[Rewards]], out: Path) -> None:
+    """A panel for each R: one column of points for each contestant, a bar at the median."""
     from dlutil_core.report.style import new_figure, save_svg
 
-    figure, axes = new_figure(1, 1, width=6.0, height=3.2)
-    axis = axes[0][0]
-    for place, name in enumerate(rewards[0]):
-        values = [one[name] for one in rewards]
-        shifts = [place + (k % 5 - 2) * 0.06 for k in range(len(values))]
-        colour = "#d55e00" if name == "dlutil" else "#0072b2"
-        axis.scatter(shifts, values, s=14, color=colour, alpha=0.7, linewidths=0)
-        middle = statistics.median(values)
-        axis.plot([place - 0.25, place + 0.25], [middle, middle], color="#1c1f24", linewidth=1.5)
-    axis.set_xticks(range(len(rewards[0])), list(rewards[0]))
-    axis.set_ylabel("validation reward of the picked model")
-    axis.set_title(f"{len(rewards)} searches of {SEARCH.epochs} epochs each", fontsize=9)
+    figure, axes = new_figure(1, len(all_rewards), width=5.2 * len(all_rewards), height=3.2)
+    for axis, (max_epochs, rewards) in zip(axes[0], all_rewards.items(), strict=True):
+        for place, name in enumerate(rewards[0]):
+            values = [one[name] for one in rewards]
+            shifts = [place + (k % 5 - 2) * 0.06 for k in range(len(values))]
+            colour = "#d55e00" if name == "dlutil" else "#0072b2"
+            axis.scatter(shifts, values, s=14, color=colour, alpha=0.7, linewidths=0)
+            middle = statistics.median(values)
+            axis.plot([place - 0.25, place + 0.25], [middle, middle], color="#1c1f24", lw=1.5)
+        axis.set_xticks(range(len(rewards[0])), list(rewards[0]))
+        axis.set_ylabel("validation reward of the picked model")
+        epochs = plan.hyperband(max_epochs, ETA).epochs
+        title = f"R = {max_epochs}: {len(rewards)} searches of {epochs} epochs each"
+        axis.set_title(title, fontsize=9)
     save_svg(figure, out)
 
 
 def main() -> None:
     parser = harness.parser(__doc__, rounds=1, seconds=0)
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--plot", type=Path, help=f"where to draw, such as {PICTURE.name}")
-    parser.add_argument("--ray", action="store_true", help="Ray Tune too")
+    parser.add_argument("--max-epochs", type=int, nargs="+", default=[27, 81], help="each R")
+    parser.add_argument("--plot", type=Path, help="an SVG file to draw")
     arguments = parser.parse_args()
     seeds = 3 if arguments.quick else arguments.seeds
-    harness.print_versions("torch", "optuna", *(["ray"] if arguments.ray else []))
-    with_optuna = bool(harness.installed("optuna"))
+    budgets = arguments.max_epochs[:1] if arguments.quick else arguments.max_epochs
+    harness.print_versions("torch", "optuna", "ray")
+    peers = harness.installed("optuna", "ray")
     with tempfile.TemporaryDirectory(prefix="dlutil-benchmark-") as data:
         subprocess.run([sys.executable, EXAMPLE / "make_data.py", data], check=True)
-        with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-            jobs = [pool.submit(of_seed, seed, data, with_optuna) for seed in range(seeds)]
-            found = [job.result() for job in jobs]
-        rewards, epochs = [one for one, _ in found], [one for _, one in found]
-        if arguments.ray and harness.installed("ray"):
-            for k, (reward, spent) in enumerate(ray_rewards(data, seeds)):
-                rewards[k]["Ray Tune"], epochs[k]["Ray Tune"] = reward, float(spent)
-    print(f"{seeds} seeds, {SEARCH.trials} trials, {SEARCH.epochs} epochs each")
-    print_comparison(rewards, epochs)
+        found = {}
+        for k, max_epochs in enumerate(budgets):
+            with_ray = "ray" in peers and k == 0 and not arguments.quick
+            found[max_epochs] = compare(max_epochs, seeds, data, "optuna" in peers, with_ray)
     if arguments.plot:
-        draw(rewards, arguments.plot)
+        draw(found, arguments.plot)
 
 
 if __name__ == "__main__":

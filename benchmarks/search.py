@@ -1,6 +1,6 @@
 """A whole search: Hyperband of 49 trials on 500 rows, from the command to the prompt.
 
-    python benchmarks/search.py [--quick] [--rounds 5] [--seconds 200] [--batch-size 100]
+    python benchmarks/search.py [--quick] [--rounds 5] [--seconds 400] [--batch-size 100]
 
 The problem is `examples/function_regressor` with R = 27 and eta = 3. Every contestant is a whole
 process on all cores of this machine, and they run in turn:
@@ -8,8 +8,8 @@ process on all cores of this machine, and they run in turn:
 - *bare process*: the same search by hand in one process, everything in memory, no checkpoints;
 - *dlutil*: `snakemake` with the targets plan, brackets, selection, test and predictions;
 - *dlutil, all*: `snakemake` without targets, so with plots, report and manifest too;
-- Optuna (HyperbandPruner, one process) and Ray Tune (ASHA in 4 brackets, reused actors), where they
-  are installed.
+- where they are installed, Optuna (HyperbandPruner, one process), Ray Tune (ASHA in 4 brackets,
+  reused actors) and, once since it takes minutes, hyperband-snakemake.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ EXAMPLE = harness.ROOT / "examples" / "function_regressor"
 TARGETS = ["result/test/metrics.json", "result/predictions/X_pred.csv.npy"]
 PEER_EVERY = 2
 RAY_EVERY = 4
+ONCE = 1000
 
 CONFIG = """\
 definition: {example}/def.py
@@ -87,6 +88,14 @@ class Workflow:
         self.jobs.append(jobs)
         self.ends.append(time.perf_counter() - start)
 
+    def bracket_seconds(self) -> list[float | None]:
+        """From the first bracket's start to the last one's end, in each round."""
+        seconds: list[float | None] = []
+        for jobs in self.jobs:
+            times = [(began, ended) for rule, began, ended in jobs if rule == "bracket"]
+            seconds.append(max(t[1] for t in times) - min(t[0] for t in times))
+        return seconds
+
     def print_times(self) -> None:
         """Where the time of a round goes: the round whose wall time is the median."""
         median = sorted(self.ends)[len(self.ends) // 2]
@@ -121,12 +130,12 @@ def process(name: str, folder: Path, batch_size: int) -> Callable[[], object]:
 
 
 def main() -> None:
-    parser = harness.parser(__doc__, rounds=5, seconds=200)
+    parser = harness.parser(__doc__, rounds=5, seconds=400)
     parser.add_argument("--batch-size", type=int, default=100)
     arguments = parser.parse_args()
     harness.use_repository()
-    harness.print_versions("torch", "snakemake", "optuna", "ray")
-    peers = harness.installed("optuna", "ray")
+    harness.print_versions("torch", "snakemake", "optuna", "ray", "hyperband-snakemake")
+    peers = harness.installed("optuna", "ray", "hyperband-snakemake")
     with tempfile.TemporaryDirectory(prefix="dlutil-benchmark-") as name:
         folder = Path(name)
         subprocess.run([sys.executable, EXAMPLE / "make_data.py", folder / "data"], check=True)
@@ -146,12 +155,17 @@ def main() -> None:
         if "ray" in peers and not arguments.quick:
             run = process("ray_search", folder, arguments.batch_size)
             everyone.append(harness.Contestant("Ray Tune", run, every=RAY_EVERY, may_fail=True))
+        if "hyperband-snakemake" in peers and not arguments.quick:
+            run = process("snakemake_search", folder, arguments.batch_size)
+            everyone.append(harness.Contestant("hyperband-snakemake", run, 1, ONCE, may_fail=True))
         seconds = 15 if arguments.quick else arguments.seconds
         rounds = harness.race(everyone, arguments.rounds, seconds, warm_up=False)
         print(f"49 trials, R = 27, eta = 3, batches of {arguments.batch_size}, {rounds} rounds")
         harness.print_times_of(everyone, everyone[0])
         ratios = harness.ratios(everyone[1].wall, everyone[0].wall)
         harness.goal("dlutil, times the bare process", ratios, 2.5, at_least=False)
+        brackets = harness.ratios(search.bracket_seconds(), everyone[0].wall)
+        harness.goal("its brackets, times the bare process", brackets, 1.3, at_least=False)
         print("\nwhere the time of dlutil goes, in seconds from the command's start:")
         search.print_times()
 

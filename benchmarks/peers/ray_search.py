@@ -47,7 +47,8 @@ class Training(tune.Trainable):
         trial.best_state, trial.best, trial.epoch = content[2:]
 
 
-def main(folder: str, out: str, batch_size: int) -> None:
+def start() -> None:
+    """Ray on all cores of this machine, without its pages and its copies of the workers' prints."""
     here = os.path.dirname(os.path.abspath(__file__))
     ray.init(
         num_cpus=len(os.sched_getaffinity(0)),
@@ -55,6 +56,10 @@ def main(folder: str, out: str, batch_size: int) -> None:
         log_to_driver=False,
         runtime_env={"env_vars": {"PYTHONPATH": here}},
     )
+
+
+def main(folder: str, out: str, batch_size: int) -> None:
+    start()
     space: dict[str, Any] = {name: tune.choice(values) for name, values in SPACE.items()}
     space |= {"seed": tune.randint(0, 2**31), "folder": folder, "batch_size": batch_size}
     tuner = tune.Tuner(

@@ -1,0 +1,82 @@
+"""What Ray Tune's HyperBandScheduler reaches with so many epochs, one search for each seed.
+
+python ray_quality.py DATA OUT BATCH_SIZE SEEDS TRIALS EPOCHS
+
+The last line that it prints is a list of `[reward, epochs]`. The space is that of `../quality.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import sys
+from typing import Any
+
+from problem import ETA, MAX_EPOCHS
+from ray import tune
+from ray.tune.schedulers import HyperBandScheduler
+from ray_search import Training, start
+
+SPACE: dict[str, Any] = {
+    "learning_rate": tune.loguniform(1e-4, 1e-1),
+    "hidden": tune.choice([4, 8, 16, 32, 64, 128]),
+    "dropout": tune.uniform(0, 0.5),
+    "max_norm": tune.uniform(0.5, 5),
+}
+
+
+class Spent(tune.Stopper):
+    """Ends a search when its trials have been trained for so many epochs together."""
+
+    def __init__(self, epochs: int) -> None:
+        self.left = epochs
+        self.best = -float("inf")
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        if self.left > 0:
+            self.left -= 1
+            self.best = max(self.best, result["best"])
+        return self.stop_all()
+
+    def stop_all(self) -> bool:
+        return self.left <= 0
+
+
+def search(folder: str, out: str, batch_size: int, seed: int, trials: int, epochs: int) -> Spent:
+    """One search, seeded; `best` of what it returns is the reward of its pick."""
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed)  # what Ray draws configurations with
+    fixed = {"seed": tune.randint(0, 2**31), "folder": folder, "batch_size": batch_size}
+    spent = Spent(epochs)
+    tune.Tuner(
+        tune.with_resources(Training, {"cpu": 1}),
+        param_space=SPACE | fixed,
+        tune_config=tune.TuneConfig(
+            num_samples=trials,
+            metric="best",
+            mode="max",
+            reuse_actors=True,
+            scheduler=HyperBandScheduler(max_t=MAX_EPOCHS, reduction_factor=ETA),
+        ),
+        run_config=tune.RunConfig(storage_path=out, verbose=0, stop=spent),
+    ).fit()
+    shutil.rmtree(out, ignore_errors=True)
+    return spent
+
+
+def main(folder: str, out: str, numbers: list[int]) -> None:
+    batch_size, seeds, trials, epochs = numbers
+    start()
+    found = []
+    for seed in range(seeds):
+        spent = search(folder, out, batch_size, seed, trials, epochs)
+        found.append([spent.best, epochs - spent.left])
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*(os.path.abspath(path) for path in sys.argv[1:3]), [int(n) for n in sys.argv[3:]])
