@@ -22,7 +22,7 @@ PYTEST := $(RUN) -m pytest
 WORKERS ?= -n logical --maxprocesses 8 --dist loadfile
 # Tests that other targets run.
 APART := --ignore=tests/promises --ignore=tests/cluster --ignore=tests/browser \
-  --ignore=tests/fuzz --ignore=tests/docs --ignore=tests/install \
+  --ignore=tests/fuzz --ignore=tests/docs --ignore=tests/install --ignore=tests/bench \
   -m "not soak and not cluster and not browser"
 
 # -- commands --------------------------------------------------------------------------------------
@@ -60,6 +60,9 @@ test-docs: $(VENV)/.dev ## every command of the documentation, as it is written
 
 test-install: $(VENV)/.dev ## a wheel in an empty environment, the workflow as a module, storage plugins
 	@$(call tests_of,tests/install,)
+
+test-bench: $(VENV)/.dev $(VENV)/.bench ## every benchmark, quickly, with all its peers
+	@$(call tests_of,tests/bench,)
 
 docs: $(VENV)/.run ## write docs/config.md from the schema
 	@$(RUN) -m dlutil_core.config_docs > docs/config.md
@@ -100,8 +103,8 @@ help: ## show this list
 	  printf '%-15s %s\n' "$$name" "$$text"; done
 	@echo; echo "PYTHON=python3.12 chooses an interpreter, PIP_ARGS='...' is passed to pip install."
 
-.PHONY: demo test lint format test-promises soak test-cluster test-browser test-docs test-install docs fuzz bench watch \
-  install constraints clean distclean help FORCE
+.PHONY: demo test lint format test-promises soak test-cluster test-browser test-docs test-install \
+  test-bench docs fuzz bench watch install constraints clean distclean help FORCE
 
 # -- how .venv comes about -------------------------------------------------------------------------
 

@@ -44,7 +44,8 @@ works is told at the top of its program; [docs/speed.md](../docs/speed.md) says 
 
 """
 
-SECTION = re.compile(r"^## (\w+): .*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+HEADING = rf"^## ({'|'.join(TITLES)}): "
+SECTION = re.compile(rf"{HEADING}.*?(?={HEADING.replace('(', '(?:')}|\Z)", re.MULTILINE | re.DOTALL)
 GOAL = re.compile(
     r"^(.+): ([^:]+) \(goal: (at (?:least|most) [^;]+); (met|NOT met)\)$", re.MULTILINE
 )

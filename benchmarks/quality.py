@@ -136,6 +136,7 @@ def optuna_search(session: Session, search: Plan, seed: int, tpe: bool) -> tuple
 
     samplers = optuna.samplers
     study = optuna.create_study(
+        study_name=f"seed {seed}",  # which a trial's bracket depends on
         sampler=samplers.TPESampler(seed=seed) if tpe else samplers.RandomSampler(seed),
         pruner=optuna.pruners.HyperbandPruner(1, search.max_epochs, search.eta),
         direction="maximize",
@@ -162,7 +163,7 @@ def of_seed(max_epochs: int, seed: int, data: str, with_optuna: bool) -> tuple[R
 
 def ray_rewards(search: Plan, data: str, seeds: int) -> list[tuple[float, float]]:
     """Rewards and epochs of Ray's searches, all in one cluster."""
-    numbers = [str(n) for n in (BATCH, seeds, search.trials, search.epochs)]
+    numbers = [str(n) for n in (BATCH, seeds, search.max_epochs, search.trials, search.epochs)]
     with tempfile.TemporaryDirectory(prefix="dlutil-benchmark-") as name:
         command = [sys.executable, str(PEERS / "ray_quality.py"), data, f"{name}/out", *numbers]
         said = harness.run_process(command, Path(name), seconds=60 + 60 * seeds)
@@ -237,8 +238,7 @@ def main() -> None:
     parser.add_argument("--max-epochs", type=int, nargs="+", default=[27, 81], help="each R")
     parser.add_argument("--plot", type=Path, help="an SVG file to draw")
     arguments = parser.parse_args()
-    seeds = 3 if arguments.quick else arguments.seeds
-    budgets = arguments.max_epochs[:1] if arguments.quick else arguments.max_epochs
+    seeds, budgets = (10, [9]) if arguments.quick else (arguments.seeds, arguments.max_epochs)
     harness.print_versions("torch", "optuna", "ray")
     peers = harness.installed("optuna", "ray")
     with tempfile.TemporaryDirectory(prefix="dlutil-benchmark-") as data:

@@ -1,6 +1,6 @@
 """What Ray Tune's HyperBandScheduler reaches with so many epochs, one search for each seed.
 
-python ray_quality.py DATA OUT BATCH_SIZE SEEDS TRIALS EPOCHS
+python ray_quality.py DATA OUT BATCH_SIZE SEEDS MAX_EPOCHS TRIALS EPOCHS
 
 The last line that it prints is a list of `[reward, epochs]`. The space is that of `../quality.py`.
 """
@@ -14,7 +14,8 @@ import shutil
 import sys
 from typing import Any
 
-from problem import ETA, MAX_EPOCHS
+import numpy as np
+from problem import ETA
 from ray import tune
 from ray.tune.schedulers import HyperBandScheduler
 from ray_search import Training, start
@@ -44,23 +45,18 @@ class Spent(tune.Stopper):
         return self.left <= 0
 
 
-def search(folder: str, out: str, batch_size: int, seed: int, trials: int, epochs: int) -> Spent:
-    """One search, seeded; `best` of what it returns is the reward of its pick."""
-    import numpy as np
-
-    random.seed(seed)
-    np.random.seed(seed)  # what Ray draws configurations with
-    fixed = {"seed": tune.randint(0, 2**31), "folder": folder, "batch_size": batch_size}
+def search(space: dict[str, Any], out: str, max_epochs: int, trials: int, epochs: int) -> Spent:
+    """One search; `best` of what it returns is the reward of its pick."""
     spent = Spent(epochs)
     tune.Tuner(
         tune.with_resources(Training, {"cpu": 1}),
-        param_space=SPACE | fixed,
+        param_space=space,
         tune_config=tune.TuneConfig(
             num_samples=trials,
             metric="best",
             mode="max",
             reuse_actors=True,
-            scheduler=HyperBandScheduler(max_t=MAX_EPOCHS, reduction_factor=ETA),
+            scheduler=HyperBandScheduler(max_t=max_epochs, reduction_factor=ETA),
         ),
         run_config=tune.RunConfig(storage_path=out, verbose=0, stop=spent),
     ).fit()
@@ -69,11 +65,14 @@ def search(folder: str, out: str, batch_size: int, seed: int, trials: int, epoch
 
 
 def main(folder: str, out: str, numbers: list[int]) -> None:
-    batch_size, seeds, trials, epochs = numbers
+    batch_size, seeds, max_epochs, trials, epochs = numbers
     start()
+    fixed = {"seed": tune.randint(0, 2**31), "folder": folder, "batch_size": batch_size}
     found = []
     for seed in range(seeds):
-        spent = search(folder, out, batch_size, seed, trials, epochs)
+        random.seed(seed)
+        np.random.seed(seed)  # what Ray draws configurations with
+        spent = search(SPACE | fixed, out, max_epochs, trials, epochs)
         found.append([spent.best, epochs - spent.left])
     print(json.dumps(found))
 

@@ -1,6 +1,6 @@
 """hyperband-snakemake on all cores: its own generator and Snakefile, a process for each training.
 
-python snakemake_search.py DATA OUT BATCH_SIZE
+python snakemake_search.py DATA OUT BATCH_SIZE [MAX_EPOCHS]
 """
 
 from __future__ import annotations
@@ -37,13 +37,14 @@ def write_templates(folder: Path, data: str, batch_size: int) -> None:
     (folder / "run.sh").write_text(command + "\n")
 
 
-def main(folder: str, out: str, batch_size: int) -> None:
+def main(folder: str, out: str, batch_size: int, max_epochs: int | None = None) -> None:
     from problem import ETA, MAX_EPOCHS
 
     base = Path(out).resolve()
     write_templates(base / "templates", str(Path(folder).resolve()), batch_size)
-    plan = [str(round(math.log(MAX_EPOCHS, ETA))), str(ETA), "-o", "search", "--random-seed", "1"]
-    generate = ["-m", "hyperband_snakemake", "generate", *plan, "--template-dir", "templates"]
+    largest = round(math.log(max_epochs or MAX_EPOCHS, ETA))
+    generate = ["-m", "hyperband_snakemake", "generate", str(largest), str(ETA)]
+    generate += ["-o", "search", "--random-seed", "1", "--template-dir", "templates"]
     run = ["-m", "snakemake", "--snakefile", "search/Snakefile", "--cores", "all"]
     for arguments in (generate, run):
         subprocess.run([sys.executable, *arguments], cwd=base, check=True)
@@ -53,4 +54,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "--train":
         train(sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
     else:
-        main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+        main(sys.argv[1], sys.argv[2], *(int(number) for number in sys.argv[3:]))
