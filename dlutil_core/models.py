@@ -121,7 +121,7 @@ class ClassificationModel(LossReward):
         if y_true.dim() == 2 and y_true.shape[1] == 1:
             y_true = y_true[:, 0]
         if y_true.dim() == 1:
-            y_true = y_true.long()
+            y_true = class_numbers(y_true)
         elif y_true.dtype.is_floating_point:
             check_shapes(y_true, y_pred)
         else:
@@ -141,6 +141,7 @@ class ClassificationModel(LossReward):
 
     def train_metrics(self, y_true: np.ndarray, y_pred: np.ndarray) -> Row:
         """`accuracy` of a batch."""
+        check_probabilities(y_pred)
         if self.multi_label:
             return {"accuracy": float(np.mean((y_pred > 0.5) == (y_true > 0.5)))}
         return {"accuracy": metrics.accuracy(y_true, y_pred)}
@@ -180,6 +181,30 @@ def check_weights(weights: torch.Tensor | None, y_pred: torch.Tensor) -> None:
         raise UserError(
             f"class_weights has {len(weights)} number{'s' * (len(weights) != 1)}, but the network "
             f"has {classes} class{'es' * (classes != 1)}: give one for each"
+        )
+
+
+def class_numbers(y_true: torch.Tensor) -> torch.Tensor:
+    """Labels `(N,)` as int64; fractions, which name no class, are refused."""
+    numbers = y_true.long()
+    if y_true.dtype.is_floating_point and y_true.device.type == "cpu":
+        wrong = y_true[numbers != y_true]
+        if len(wrong):
+            raise UserError(
+                f"there is a label {wrong[0].item():g}, but classes are whole numbers: change the "
+                "labels (process_x_y), or use RegressionModel for a quantity"
+            )
+    return numbers
+
+
+def check_probabilities(y_pred: np.ndarray) -> None:
+    """Refuse predictions that are logits, on which accuracy would mean nothing."""
+    wrong = y_pred[(y_pred < -1e-3) | (y_pred > 1 + 1e-3)]
+    if len(wrong):
+        raise UserError(
+            f"the network predicts {wrong[0]:g}, which is no probability: let it return a "
+            'dictionary {"y_pred": probabilities, "y_pred_loss": logits}, or put its layers into '
+            "base_model.ConvClassificationNetwork(features, classifier), which does so"
         )
 
 

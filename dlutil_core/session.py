@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(LOGGER)
 
-RESULT_VERSION = 1
+RESULT_VERSION = 2
 """Raised when the same inputs give other results than before: old trials are then not reused."""
 
 

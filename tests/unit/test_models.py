@@ -314,3 +314,24 @@ def test_an_own_init_without_device_or_options_works() -> None:
 
     assert Own({}).after
     assert str(Own({}).device) == "cpu"
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_logits_where_probabilities_belong_are_a_sentence(multi_label: bool) -> None:
+    class Plain(base_model.ClassificationModel):
+        def init_model(self) -> None:  # type: ignore[override]
+            torch.manual_seed(0)
+            network = nn.Sequential(nn.Flatten(1), nn.Linear(36, 2))
+            optimizer = torch.optim.Adam(network.parameters())
+            super().init_model(network, optimizer, multi_label=multi_label)
+
+    labels = np.stack([BINARY, 1 - BINARY], axis=1) if multi_label else BINARY
+    with pytest.raises(UserError, match="which is no probability: let it return a dictionary"):
+        Plain({}).fit(loader(labels))
+
+
+def test_fractions_are_no_classes() -> None:
+    with pytest.raises(UserError, match=r"there is a label 0\.5, but classes are whole numbers"):
+        Classifier({}).fit(loader(np.where(BINARY == 1, 0.5, 0.0).astype(np.float32)))
+    floats = loader(BINARY.astype(np.float32))  # that name classes
+    assert Classifier({}).fit(floats, floats) == Classifier({}).fit(loader(BINARY), loader(BINARY))
