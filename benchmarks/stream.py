@@ -28,7 +28,10 @@ import torch  # noqa: E402
 from torch import nn, optim  # noqa: E402
 from train import BATCH, Convolution  # noqa: E402
 
-from dlutil_core.base_model import ClassificationModel  # noqa: E402
+from dlutil_core.base_model import (  # noqa: E402
+    ClassificationModel,
+    ConvClassificationNetwork,
+)
 from dlutil_core.batch_generator import H5pyBatchGenerator  # noqa: E402
 
 LENGTH = 101
@@ -89,8 +92,8 @@ class Light(ClassificationModel):
     """So small a network that reading decides."""
 
     def init_model(self) -> None:  # type: ignore[override]
-        pooled = nn.Sequential(nn.AvgPool2d((1, LENGTH)), nn.Flatten(), nn.Linear(4, 2))
-        super().init_model(pooled, optim.SGD(pooled.parameters(), lr=0.01))
+        network = ConvClassificationNetwork(nn.AvgPool2d((1, LENGTH)), nn.Linear(4, 2))
+        super().init_model(network, optim.SGD(network.parameters(), lr=0.01))
 
     def get_hyperband_reward(self, result: Any) -> float:
         return -float(result["train_loss"])
@@ -129,7 +132,7 @@ def peak(folder: Path, megabytes: float, limit: float) -> None:
     for memory in (limit, 2 * megabytes):
         arguments = [str(path), str(warm), str(memory), str(buffer)]
         command = [sys.executable, __file__, "--child", *arguments]
-        held.append(float(subprocess.run(command, check=True, capture_output=True).stdout))
+        held.append(float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
     print(
         f"\n{megabytes:g} MB, {rows:,} samples, memory limit {limit:g} MB, {buffer:,} in a buffer"
     )

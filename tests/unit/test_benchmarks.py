@@ -96,3 +96,17 @@ def test_the_repository_holds_results_of_every_benchmark() -> None:
     held = everything.stored(everything.RESULTS)
     assert list(held) == list(everything.TITLES)
     assert not any("--quick" in text.partition("```")[0] for text in held.values())
+
+
+def test_a_benchmark_that_fails_is_named_and_the_others_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "train.py").write_text("raise SystemExit('no such thing')")
+    (tmp_path / "search.py").write_text("print('it took a while')")
+    monkeypatch.setattr(everything, "__file__", str(tmp_path / "all.py"))
+    results = tmp_path / "results.md"
+    monkeypatch.setattr(sys, "argv", ["all.py", "train", "search", "--results", str(results)])
+    with pytest.raises(SystemExit, match="error: train failed"):
+        everything.main()
+    assert "no such thing" in capsys.readouterr().out
+    assert everything.stored(results).keys() == {"search"}
