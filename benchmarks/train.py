@@ -266,7 +266,7 @@ def measure(
     speeds = harness.speed_ratios(named["fit"], bare)
     harness.goal(f"{title}: fit, of the bare loop", speeds, bound, at_least=True)
     forward = harness.speed_ratios(named["evaluate"], named["training's forward"])
-    harness.goal(f"{title}: evaluate, of training's forward", forward, 0.97, at_least=True)
+    harness.goal(f"{title}: evaluate, of training's forward", forward, 0.9, at_least=True)
 
 
 def main() -> None:

@@ -44,8 +44,12 @@ class BaseModel:
         Precision, gradient clipping and the like; see `TrainingOptions`.
     """
 
-    eval_batch_size = 256
-    """Samples of one forward pass in evaluation and prediction; fixed, since bits depend on it."""
+    eval_batch_size = 128
+    """Samples of one forward pass in evaluation and prediction; fixed, since bits depend on it.
+
+    A convolution's activations on 128 sequences are some megabytes; those on 256 may be more than
+    the C library keeps of freed memory, and new memory for each batch is several times slower.
+    """
 
     default_device: str = "cpu"
     default_options: TrainingOptions = TrainingOptions()
