@@ -44,15 +44,15 @@ works is told at the top of its program; [docs/speed.md](../docs/speed.md) says 
 
 """
 
-HEADING = rf"^## ({'|'.join(TITLES)}): "
-SECTION = re.compile(rf"{HEADING}.*?(?={HEADING.replace('(', '(?:')}|\Z)", re.MULTILINE | re.DOTALL)
+NAMES = "|".join(TITLES)
+SECTION = re.compile(rf"^## ({NAMES}): .*?(?=^## (?:{NAMES}): |\Z)", re.MULTILINE | re.DOTALL)
 GOAL = re.compile(
     r"^(.+): ([^:]+) \(goal: (at (?:least|most) [^;]+); (met|NOT met)\)$", re.MULTILINE
 )
 
 
 def machine() -> str:
-    """The processor, its cores, and memory and GPU where they are known."""
+    """The processor, its cores and the memory."""
     model = platform.processor() or platform.machine()
     cpus = Path("/proc/cpuinfo")
     if cpus.exists() and (found := re.search(r"model name\s*: (.+)", cpus.read_text())):

@@ -280,6 +280,7 @@ def main() -> None:
     peers = [] if arguments.no_peers else harness.installed("lightning", "skorch")
     places = [("cpu", threads) for threads in arguments.threads]
     if torch.cuda.is_available():
+        print(torch.cuda.get_device_name())
         places.append(("cuda", 1))
     seconds = (30 if arguments.quick else arguments.seconds) / (2 * len(places))
     for device, threads in places:

@@ -133,7 +133,7 @@ def check_some_succeeded(bracket: int, outcomes: list[Outcome]) -> None:
     if any(not found.failed for found in outcomes):
         return
     first = min(outcomes, key=lambda found: found.trial)
-    if first.traceback.startswith("Traceback"):
+    if len(first.traceback.splitlines()) > 1:  # one line is the sentence that is told below
         log.error("%s", first.traceback)
     raise UserError(
         f"bracket {bracket}: every trial failed; the first was trial {first.trial}, which "

@@ -147,11 +147,9 @@ def _listed(names: str | list[str] | None) -> list[str]:
 
 def _with_defaults(value: Any, part: dict[str, Any]) -> Any:
     """The value with the defaults of its schema, sections included."""
-    if isinstance(value, float) and {"integer"} == {*_listed(part.get("type"))} - {
-        "null",
-        "string",
-    }:
-        return int(value)  # 3.0 is a whole number, too
+    types = _listed(part.get("type"))
+    if isinstance(value, float) and "integer" in types and "number" not in types:
+        return int(value)  # to the schema 3.0 is a whole number, too
     if not isinstance(value, dict) or "properties" not in part:
         return value
     filled = dict(value)

@@ -13,15 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from dlutil_core.batch_generator import (
-    RUN_BYTES,
-    BatchGenerator,
-    H5pyBatchGenerator,
-    MatrixBatchGenerator,
-    row_bytes,
-    runs_of_batches,
-    taken,
-)
+from dlutil_core.batch_generator import BatchGenerator, H5pyBatchGenerator, MatrixBatchGenerator
+from dlutil_core.rows import RUN_BYTES, row_bytes, runs_of_batches, taken
 from dlutil_core.trees import tree_leaves, tree_map
 
 DEVICE_SHARE = 0.5
@@ -176,7 +169,7 @@ def _fits(size: int, device: torch.device) -> bool:
 
 
 def _of_input(leaf: Any, dtype: torch.dtype) -> list[torch.dtype]:
-    """As `batch_generator.as_input` and then the model: arrays become float32, and the floats
+    """As `rows.as_input` and then the model: arrays become float32, and the floats
     what the network takes."""
     if isinstance(leaf, np.ndarray):
         return _distinct(_torch_type(leaf), [torch.float32, dtype])
@@ -184,7 +177,7 @@ def _of_input(leaf: Any, dtype: torch.dtype) -> list[torch.dtype]:
 
 
 def _of_label(leaf: Any, dtype: torch.dtype) -> list[torch.dtype]:
-    """As `batch_generator.as_label` and then the model: whole numbers become int64."""
+    """As `rows.as_label` and then the model: whole numbers become int64."""
     if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "iub":
         return _distinct(_torch_type(leaf), [torch.int64])
     return _of_input(leaf, dtype)

@@ -21,6 +21,7 @@ from dlutil_core.errors import UserError
 from dlutil_core.losses import bind_criterion
 from dlutil_core.options import TrainingOptions
 from dlutil_core.outputs import EpochOutputs, joined, mean_over_batches, numpy_tree, shape_of
+from dlutil_core.schedulers import check_scheduler, step_scheduler
 from dlutil_core.seeding import epoch_seed, seed_everything
 from dlutil_core.trees import take, tree_length, tree_map
 
@@ -164,7 +165,7 @@ class BaseModel:
             if val is not None:
                 row |= {f"val_{name}": value for name, value in self.evaluate(val).items()}
             row["reward"] = self.reward(row)
-            self._step_scheduler(row["reward"])
+            step_scheduler(self.scheduler, row["reward"])
             rows.append(row)
             if on_epoch is not None and on_epoch(row):
                 break
@@ -254,12 +255,6 @@ class BaseModel:
                 f"{type(self).__name__}.get_hyperband_reward returned {found!r}, but must return a "
                 "number"
             ) from None
-
-    def _step_scheduler(self, reward: float) -> None:
-        if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
-            self.scheduler.step(reward if self.scheduler.mode == "max" else -reward)
-        elif self.scheduler is not None:
-            self.scheduler.step()
 
     # Evaluation and prediction
 
@@ -385,26 +380,6 @@ class BaseModel:
             self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None and "scheduler" in state:
             self.scheduler.load_state_dict(state["scheduler"])
-
-
-def check_scheduler(scheduler: Any, optimizer: torch.optim.Optimizer) -> None:
-    """Refuse a scheduler that cannot be stepped, or that would change nothing."""
-    if scheduler is None:
-        return
-    needed = ("step", "state_dict", "load_state_dict")
-    if isinstance(scheduler, (type, torch.optim.Optimizer)) or not all(
-        hasattr(scheduler, name) for name in needed
-    ):
-        shown = " ".join(repr(scheduler).split())[:60]
-        raise UserError(
-            f"scheduler is {shown}, but must be a scheduler of the "
-            "learning rate, for example StepLR(optimizer, 10)"
-        )
-    if getattr(scheduler, "optimizer", optimizer) is not optimizer:
-        raise UserError(
-            f"the scheduler {type(scheduler).__name__} is over another optimizer than the model's: "
-            "give both the same one"
-        )
 
 
 def _inputs(batch: Any, labelled: bool) -> Any:
