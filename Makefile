@@ -34,10 +34,11 @@ demo: $(VENV)/.run ## train, pick, test and predict on real DNA (CORES=all)
 test: $(VENV)/.dev ## all tests but the ones below, with coverage (ARGS='-k plan')
 	$(PYTEST) $(WORKERS) --cov --cov-report=term $(APART) $(ARGS)
 
-lint: $(VENV)/.dev ## ruff, mypy, snakefmt, snakemake --lint
+lint: $(VENV)/.dev ## ruff, mypy, the rooms' imports, snakefmt, snakemake --lint
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(RUN) -c "from importlinter.cli import lint_imports_command as check; check()" --no-cache
 	$(RUN) -m snakefmt --check workflow
 	$(SNAKEMAKE) --lint
 
@@ -65,7 +66,7 @@ test-bench: $(VENV)/.dev $(VENV)/.bench ## every benchmark, quickly, with all it
 	@$(call tests_of,tests/bench,)
 
 docs: $(VENV)/.run ## write docs/config.md from the schema
-	@$(RUN) -m dlutil_core.config_docs > docs/config.md
+	@$(RUN) -m dlutil_core.run.config_reference > docs/config.md
 
 test-browser: $(VENV)/.dev ## the report in a real headless browser
 	@$(call tests_of,tests/browser,)
@@ -77,7 +78,7 @@ bench: $(VENV)/.bench ## measure beside other tools, into benchmarks/RESULTS.md 
 	@$(RUN) benchmarks/all.py $(BENCH) $(ARGS)
 
 watch: $(VENV)/.run ## follow a running search (RESULT=results/conv_seq_classifier)
-	@$(RUN) -c 'import sys; from dlutil_core.cli import main; sys.exit(main())' watch "$(RESULT)"
+	@$(RUN) -c 'import sys; from dlutil_core.cli.commands import main; sys.exit(main())' watch "$(RESULT)"
 
 install: $(VENV)/.run ## only make .venv
 

@@ -28,13 +28,14 @@ import harness
 
 harness.use_repository()
 
-from dlutil_core import plan, sampling  # noqa: E402
-from dlutil_core.bracket import BracketRun  # noqa: E402
-from dlutil_core.config import validated  # noqa: E402
-from dlutil_core.outcome import Outcome, promoted, ranked  # noqa: E402
+from dlutil_core.common.seeds import seed_everything  # noqa: E402
+from dlutil_core.job.loaded_run import LoadedRun  # noqa: E402
+from dlutil_core.job.run_spec import RunSpec  # noqa: E402
 from dlutil_core.preprocess.pipeline import preprocess  # noqa: E402
-from dlutil_core.seeding import seed_everything  # noqa: E402
-from dlutil_core.session import Session, SessionSpec  # noqa: E402
+from dlutil_core.run.config import validated  # noqa: E402
+from dlutil_core.search import plan, sampling  # noqa: E402
+from dlutil_core.search.bracket import BracketRun  # noqa: E402
+from dlutil_core.search.outcome import Outcome, promoted, ranked  # noqa: E402
 
 PEERS = Path(__file__).resolve().parent / "peers"
 
@@ -60,9 +61,9 @@ CASES = [
 
 def measure(case: Case, folder: Path, rounds: int, seconds: float) -> None:
     """Race on one search and print the table and the goal."""
-    session, document = prepared(case, folder)
-    everyone = [harness.Contestant("fit", lambda: fit(session, document))]
-    everyone.append(harness.Contestant("bracket jobs", bracket_jobs(session, document, folder)))
+    loaded, document = prepared(case, folder)
+    everyone = [harness.Contestant("fit", lambda: fit(loaded, document))]
+    everyone.append(harness.Contestant("bracket jobs", bracket_jobs(loaded, document, folder)))
     if case.reference == "by hand":
         everyone.insert(0, harness.Contestant("by hand", by_hand(case, folder)))
     rounds = harness.race(everyone, rounds, seconds)
@@ -75,7 +76,7 @@ def measure(case: Case, folder: Path, rounds: int, seconds: float) -> None:
     harness.goal(what, ratios, case.limit, at_least=False)
 
 
-def prepared(case: Case, folder: Path) -> tuple[Session, dict[str, Any]]:
+def prepared(case: Case, folder: Path) -> tuple[LoadedRun, dict[str, Any]]:
     """The example's data, loaded, and its plan."""
     import yaml
 
@@ -90,19 +91,19 @@ def prepared(case: Case, folder: Path) -> tuple[Session, dict[str, Any]]:
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
     else:
         preprocess(section, folder / "data", config["seed"])
-    spec = SessionSpec(
+    spec = RunSpec(
         definition=str(example / "def.py"),
         data_dir=str(folder / "data"),
         batch_size=case.batch_size,
         seed=config["seed"],
         device="cpu",
     )
-    session = Session(spec)
-    _ = session.loaders
+    loaded = LoadedRun(spec)
+    _ = loaded.loaders
     made = plan.hyperband(case.max_epochs)
-    get_config = session.definition.module.get_config
+    get_config = loaded.definition.module.get_config
     trials = sampling.sample_trials(get_config, made.trials, config["seed"])
-    return session, sampling.plan_document(made, "hyperband", config["seed"], trials)
+    return loaded, sampling.plan_document(made, "hyperband", config["seed"], trials)
 
 
 def by_hand(case: Case, folder: Path) -> Callable[[], None]:
@@ -117,9 +118,9 @@ def by_hand(case: Case, folder: Path) -> Callable[[], None]:
     return run
 
 
-def fit(session: Session, document: dict[str, Any]) -> None:
+def fit(loaded: LoadedRun, document: dict[str, Any]) -> None:
     """Hyperband with nothing around `Model.fit`."""
-    train, val = session.loaders
+    train, val = loaded.loaders
     for bracket in document["brackets"]:
         running = bracket["trials"]
         models: dict[int, Any] = {}
@@ -131,7 +132,7 @@ def fit(session: Session, document: dict[str, Any]) -> None:
                 trial = document["trials"][j]
                 if j not in models:
                     seed_everything(trial["seed"])
-                    models[j], rows[j] = session.model(trial["config"]), []
+                    models[j], rows[j] = loaded.model(trial["config"]), []
                 rows[j] += models[j].fit(
                     train, val, rung["epochs"], first_epoch=before + 1, seed=trial["seed"]
                 )
@@ -140,14 +141,14 @@ def fit(session: Session, document: dict[str, Any]) -> None:
             running = promoted(order, rungs[i + 1]["trials"] if i + 1 < len(rungs) else 0)
 
 
-def bracket_jobs(session: Session, document: dict[str, Any], folder: Path) -> Callable[[], None]:
+def bracket_jobs(loaded: LoadedRun, document: dict[str, Any], folder: Path) -> Callable[[], None]:
     """The same search as bracket jobs run it, one after the other, each time from nothing."""
     numbers = iter(range(sys.maxsize))
 
     def run() -> None:
-        session.spec = replace(session.spec, trials_dir=str(folder / f"trials-{next(numbers)}"))
+        loaded.spec = replace(loaded.spec, trials_dir=str(folder / f"trials-{next(numbers)}"))
         for bracket in document["brackets"]:
-            BracketRun(session, document, bracket["bracket"], workers=1).run()
+            BracketRun(loaded, document, bracket["bracket"], workers=1).run()
 
     return run
 

@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from dlutil_core.plan import Bracket, Plan, hyperband  # noqa: E402
+from dlutil_core.search.plan import Bracket, Plan, hyperband  # noqa: E402
 
 PAGE = ROOT / "docs" / "cluster.md"
 PICTURE = ROOT / "docs" / "pictures" / "makespan.svg"

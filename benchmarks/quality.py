@@ -29,10 +29,11 @@ import harness
 
 harness.use_repository()
 
-from dlutil_core import plan, sampling  # noqa: E402
-from dlutil_core.outcome import Outcome, diverged, promoted, ranked  # noqa: E402
-from dlutil_core.plan import Plan  # noqa: E402
-from dlutil_core.session import Session, SessionSpec  # noqa: E402
+from dlutil_core.job.loaded_run import LoadedRun  # noqa: E402
+from dlutil_core.job.run_spec import RunSpec  # noqa: E402
+from dlutil_core.search import plan, sampling  # noqa: E402
+from dlutil_core.search.outcome import Outcome, diverged, promoted, ranked  # noqa: E402
+from dlutil_core.search.plan import Plan  # noqa: E402
 
 EXAMPLE = harness.ROOT / "examples" / "function_regressor"
 PEERS = Path(__file__).resolve().parent / "peers"
@@ -58,23 +59,23 @@ def get_config() -> dict[str, Any]:
 class Training:
     """Trials in memory: their models, and their rows so far."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, loaded: LoadedRun) -> None:
+        self.loaded = loaded
         self.models: dict[int, Any] = {}
         self.rows: dict[int, list[dict[str, float]]] = {}
         self.epochs = 0
 
     def to(self, number: int, seed: int, config: dict[str, Any], budget: int) -> Outcome:
         """The outcome of a trial at a budget, trained on from where it is."""
-        from dlutil_core.seeding import seed_everything
+        from dlutil_core.common.seeds import seed_everything
 
         if number not in self.models:
             seed_everything(seed)
-            self.models[number] = self.session.model(config)
+            self.models[number] = self.loaded.model(config)
             self.rows[number] = []
         rows = self.rows[number]
         if len(rows) < budget and not (rows and diverged(rows[-1])):
-            train, val = self.session.loaders
+            train, val = self.loaded.loaders
             first = len(rows) + 1
             new = self.models[number].fit(train, val, budget, first, seed, diverged)
             rows += new
@@ -83,9 +84,9 @@ class Training:
         return Outcome(number, list(rows), "diverged" if bad else "ok")
 
 
-def hyperband(session: Session, search: Plan, seed: int) -> tuple[float, int]:
+def hyperband(loaded: LoadedRun, search: Plan, seed: int) -> tuple[float, int]:
     """The score of the model that dlutil picks, and the epochs trained."""
-    training = Training(session)
+    training = Training(loaded)
     trials = sampling.sample_trials(get_config, search.trials, seed)
     last: dict[int, Outcome] = {}
     for bracket in search.brackets:
@@ -101,21 +102,21 @@ def hyperband(session: Session, search: Plan, seed: int) -> tuple[float, int]:
     return ranked(list(last.values()))[0].score or 0.0, training.epochs
 
 
-def random_search(session: Session, search: Plan, seed: int) -> tuple[float, int]:
+def random_search(loaded: LoadedRun, search: Plan, seed: int) -> tuple[float, int]:
     """The best of as many full-length trials as the epochs allow."""
-    training = Training(session)
+    training = Training(loaded)
     count = search.epochs // search.max_epochs
     trials = sampling.sample_trials(get_config, count, OTHER_TRIALS + seed)
     found = [training.to(t["trial"], t["seed"], t["config"], search.max_epochs) for t in trials]
     return ranked(found)[0].score or 0.0, training.epochs
 
 
-def optuna_search(session: Session, search: Plan, seed: int, tpe: bool) -> tuple[float, int]:
+def optuna_search(loaded: LoadedRun, search: Plan, seed: int, tpe: bool) -> tuple[float, int]:
     """Optuna's Hyperband, with trials until the epochs are spent."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    training = Training(session)
+    training = Training(loaded)
 
     def objective(trial: Any) -> float:
         config = {
@@ -148,15 +149,15 @@ def optuna_search(session: Session, search: Plan, seed: int, tpe: bool) -> tuple
 
 def of_seed(max_epochs: int, seed: int, data: str, with_optuna: bool) -> tuple[Rewards, Rewards]:
     """Rewards and epochs of every contestant, in a process of its own."""
-    session = Session(SessionSpec(str(EXAMPLE / "def.py"), data, BATCH, seed, device="cpu"))
+    loaded = LoadedRun(RunSpec(str(EXAMPLE / "def.py"), data, BATCH, seed, device="cpu"))
     search = plan.hyperband(max_epochs, ETA)
     found = {
-        "dlutil": hyperband(session, search, seed),
-        "random search": random_search(session, search, seed),
+        "dlutil": hyperband(loaded, search, seed),
+        "random search": random_search(loaded, search, seed),
     }
     if with_optuna:
-        found["Optuna, TPE"] = optuna_search(session, search, seed, tpe=True)
-        found["Optuna, random"] = optuna_search(session, search, seed, tpe=False)
+        found["Optuna, TPE"] = optuna_search(loaded, search, seed, tpe=True)
+        found["Optuna, random"] = optuna_search(loaded, search, seed, tpe=False)
     rewards = {name: reward for name, (reward, _) in found.items()}
     return rewards, {name: float(epochs) for name, (_, epochs) in found.items()}
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from dlutil_core.common.version import __version__
 
 if TYPE_CHECKING:
-    from dlutil_core.trained import load as load
+    from dlutil_core.trained.load import load as load
 
 __all__ = ["__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "load":
-        from dlutil_core.trained import load
+        from dlutil_core.trained.load import load
 
         return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

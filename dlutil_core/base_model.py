@@ -1,9 +1,9 @@
 """Models and networks for `def.py`, under the documented names."""
 
-from dlutil_core.constraints import MaxNormConstraint
-from dlutil_core.models import ClassificationModel, RegressionModel
-from dlutil_core.networks import ConvClassificationNetwork, ConvRegressionNetwork
-from dlutil_core.training import BaseModel
+from dlutil_core.model.base import BaseModel
+from dlutil_core.model.constraints import MaxNormConstraint
+from dlutil_core.model.models import ClassificationModel, RegressionModel
+from dlutil_core.model.networks import ConvClassificationNetwork, ConvRegressionNetwork
 
 __all__ = [
     "BaseModel",

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core import script
 from dlutil_core.explain.explaining import Options, explain
-from dlutil_core.run_arguments import add_run_arguments, session_spec
-from dlutil_core.session import Session
+from dlutil_core.job import script
+from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.run.arguments import add_run_arguments, run_spec_of
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -17,9 +17,9 @@ def main(arguments: argparse.Namespace) -> None:
         sequences=arguments.sequences,
         output=arguments.output,
     )
-    session = Session(session_spec(arguments))
-    with session.on_device():
-        explain(session, arguments.model, options, arguments.out)
+    loaded = LoadedRun(run_spec_of(arguments))
+    with loaded.on_device():
+        explain(loaded, arguments.model, options, arguments.out)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 if not sys.flags.safe_path:
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from dlutil_core import script
+from dlutil_core.job import script
 from dlutil_core.preprocess.embed import Embedding, embed
 
 

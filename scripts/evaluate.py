@@ -3,20 +3,20 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core import script
-from dlutil_core.digest import read_digests
-from dlutil_core.evaluation import evaluate_best
-from dlutil_core.files import sha256_file, write_json
-from dlutil_core.provenance import test_provenance
-from dlutil_core.run_arguments import add_run_arguments, session_spec
-from dlutil_core.session import Session
+from dlutil_core.common.files import write_json
+from dlutil_core.common.hashes import read_digests, sha256_file
+from dlutil_core.job import script
+from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.run.arguments import add_run_arguments, run_spec_of
+from dlutil_core.trained.evaluate import evaluate_best
+from dlutil_core.trained.provenance import test_provenance
 
 
 def main(arguments: argparse.Namespace) -> None:
-    spec = session_spec(arguments)
-    session = Session(spec)
-    with session.on_device():
-        evaluate_best(session, arguments.model, arguments.out)
+    spec = run_spec_of(arguments)
+    loaded = LoadedRun(spec)
+    with loaded.on_device():
+        evaluate_best(loaded, arguments.model, arguments.out)
     provenance = test_provenance(
         spec, sha256_file(arguments.model), read_digests(arguments.digests)
     )

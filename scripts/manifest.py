@@ -2,8 +2,8 @@
 
 import argparse
 
-from dlutil_core import script
-from dlutil_core.manifest import write_manifest
+from dlutil_core.common.hashes import write_manifest
+from dlutil_core.job import script
 
 
 def main(arguments: argparse.Namespace) -> None:

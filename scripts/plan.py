@@ -4,14 +4,14 @@ import argparse
 import json
 from pathlib import Path
 
-from dlutil_core import script
-from dlutil_core.planning import write_plan
-from dlutil_core.run_arguments import add_run_arguments, session_spec
+from dlutil_core.job import script
+from dlutil_core.run.arguments import add_run_arguments, run_spec_of
+from dlutil_core.search.planning import write_plan
 
 
 def main(arguments: argparse.Namespace) -> None:
     write_plan(
-        session_spec(arguments),
+        run_spec_of(arguments),
         method=arguments.method,
         max_epochs=arguments.max_epochs,
         eta=arguments.eta,

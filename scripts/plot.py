@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core import script
+from dlutil_core.job import script
 from dlutil_core.report.performance import draw_performance
 
 

@@ -3,16 +3,16 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core import script
-from dlutil_core.prediction import predict_file
-from dlutil_core.run_arguments import add_run_arguments, session_spec
-from dlutil_core.session import Session
+from dlutil_core.job import script
+from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.run.arguments import add_run_arguments, run_spec_of
+from dlutil_core.trained.predict import predict_file
 
 
 def main(arguments: argparse.Namespace) -> None:
-    session = Session(session_spec(arguments))
-    with session.on_device():
-        predict_file(session, arguments.model, arguments.subpath, arguments.out)
+    loaded = LoadedRun(run_spec_of(arguments))
+    with loaded.on_device():
+        predict_file(loaded, arguments.model, arguments.subpath, arguments.out)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from dlutil_core import script
+from dlutil_core.job import script
 from dlutil_core.preprocess.pipeline import preprocess
 
 

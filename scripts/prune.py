@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core import script
-from dlutil_core.files import read_json, write_text
-from dlutil_core.pruning import prune
+from dlutil_core.common.files import read_json, write_text
+from dlutil_core.job import script
+from dlutil_core.search.pruning import prune
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core import script
-from dlutil_core.files import read_json
-from dlutil_core.slots import rank_rung
+from dlutil_core.common.files import read_json
+from dlutil_core.job import script
+from dlutil_core.search.rung_jobs import rank_rung
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from dlutil_core import script
+from dlutil_core.job import script
 from dlutil_core.report.collect import collect
 from dlutil_core.report.page import write_report
 

@@ -3,19 +3,19 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core import script
-from dlutil_core.digest import read_digests
-from dlutil_core.files import read_json, sha256_file, write_json
-from dlutil_core.provenance import training_provenance
-from dlutil_core.run_arguments import add_run_arguments, session_spec
-from dlutil_core.selection import select_best
+from dlutil_core.common.files import read_json, write_json
+from dlutil_core.common.hashes import read_digests, sha256_file
+from dlutil_core.job import script
+from dlutil_core.run.arguments import add_run_arguments, run_spec_of
+from dlutil_core.search.winner import select_best
+from dlutil_core.trained.provenance import training_provenance
 
 
 def main(arguments: argparse.Namespace) -> None:
     plan = read_json(arguments.plan)
     winner = select_best(plan, arguments.brackets, arguments.out)
     provenance = training_provenance(
-        session_spec(arguments),
+        run_spec_of(arguments),
         plan,
         plan_sha256=sha256_file(arguments.plan),
         data=read_digests(arguments.digests),

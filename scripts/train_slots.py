@@ -3,17 +3,17 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core import script
-from dlutil_core.files import read_json
-from dlutil_core.run_arguments import add_run_arguments, session_spec
-from dlutil_core.session import Session
-from dlutil_core.slots import train_slots
+from dlutil_core.common.files import read_json
+from dlutil_core.job import script
+from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.run.arguments import add_run_arguments, run_spec_of
+from dlutil_core.search.rung_jobs import train_slots
 
 
 def main(arguments: argparse.Namespace) -> None:
     first, end = arguments.slots
     train_slots(
-        Session(session_spec(arguments)),
+        LoadedRun(run_spec_of(arguments)),
         plan=read_json(arguments.plan),
         bracket=arguments.bracket,
         rung=arguments.rung,

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dlutil_core.config import workflow_folder
-from dlutil_core.errors import UserError
-from dlutil_core.run_config import EXISTING, RunConfig
+from dlutil_core.common.errors import UserError
+from dlutil_core.run.config import workflow_folder
+from dlutil_core.run.run_config import EXISTING, RunConfig
 
 PREAMBLE = ("Using workflow", "Assuming", "Building DAG", "Config file")
 

@@ -102,6 +102,6 @@ def _similarities(query: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def _pearson(a: np.ndarray, b: np.ndarray) -> float:
-    from dlutil_core.metrics import pearson
+    from dlutil_core.model.metrics import pearson
 
     return pearson(a.ravel(), b.ravel())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from dlutil_core import files
+from dlutil_core.common import files
+from dlutil_core.common.seeds import loader_seed, seed_everything
 from dlutil_core.explain import attribution, logos
 from dlutil_core.explain.compare import Match, best_match
 from dlutil_core.explain.filters import Filter, filters
 from dlutil_core.explain.motifs import Motif, read_motifs, write_jaspar, write_meme
 from dlutil_core.explain.target import Target, sequences
-from dlutil_core.script import LOGGER
-from dlutil_core.seeding import loader_seed, seed_everything
-from dlutil_core.session import Session
-from dlutil_core.trained import restore_model
-
-log = logging.getLogger(LOGGER)
+from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.trained.load import restore_model
 
 DRAWN_FILTERS = 12
 
@@ -51,7 +47,7 @@ class Options:
     output: int | None = None
 
 
-def explain(session: Session, model_file: Path, options: Options, out: Path) -> dict[str, Any]:
+def explain(loaded: LoadedRun, model_file: Path, options: Options, out: Path) -> dict[str, Any]:
     """Write attributions, motifs, their comparison, logos and `summary.json` into `out`.
 
     Returns
@@ -59,9 +55,9 @@ def explain(session: Session, model_file: Path, options: Options, out: Path) -> 
     The content of `summary.json`.
     """
     known = read_motifs(Path(options.motifs)) if options.motifs else []
-    model = restore_model(session, model_file)
+    model = restore_model(loaded, model_file)
     target = Target(model, options.output)
-    x = sequences(model, _loader(session, options.data))
+    x = sequences(model, _loader(loaded, options.data))
     scores = target.scores(x)
     order = np.lexsort((np.arange(len(scores)), -scores))[: options.sequences]
     found = filters(target, x)
@@ -71,7 +67,7 @@ def explain(session: Session, model_file: Path, options: Options, out: Path) -> 
     shown = _explain_sequences(target, x, scores, order, options, out)
     _write_motifs(found, rows, matches, out)
     summary = {
-        "text": _text(session, target, len(x), found, known),
+        "text": _text(loaded, target, len(x), found, known),
         "table_caption": TABLE_CAPTION,
         "filters": rows,
         "pictures": _pictures(found, known, shown),
@@ -80,14 +76,14 @@ def explain(session: Session, model_file: Path, options: Options, out: Path) -> 
     return summary
 
 
-def _loader(session: Session, data: str) -> Any:
+def _loader(loaded: LoadedRun, data: str) -> Any:
     """The loader of the sequences, called under the run's seed."""
-    spec = session.spec
+    spec = loaded.spec
     if data == "valid":
-        train, valid = session.loaders
+        train, valid = loaded.loaders
         return valid if valid is not None else train
     seed_everything(loader_seed(spec.seed))
-    return session.definition.test_loader(spec.data_dir)
+    return loaded.definition.test_loader(spec.data_dir)
 
 
 def _explain_sequences(
@@ -189,7 +185,7 @@ def _title(entry: Filter, matches: dict[int, tuple[Match, float]]) -> str:
 
 
 def _text(
-    session: Session, target: Target, count: int, found: list[Filter], known: list[Motif]
+    loaded: LoadedRun, target: Target, count: int, found: list[Filter], known: list[Motif]
 ) -> str:
     text = (
         f"What is explained is {target.described}, on {count} sequences. Letters and filters that "

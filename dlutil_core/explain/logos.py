@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dlutil_core.explain.figures import new_figure, save_svg
 from dlutil_core.explain.motifs import LETTERS, Motif
-from dlutil_core.report.style import new_figure, save_svg
 
 COLUMNS = 3
 WINDOW = 40

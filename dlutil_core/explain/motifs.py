@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dlutil_core.errors import UserError
-from dlutil_core.files import write_text
+from dlutil_core.common.errors import UserError
+from dlutil_core.common.files import write_text
 
 LETTERS = "ACGT"
 PSEUDOCOUNT = 1.0

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dlutil_core.errors import UserError
+from dlutil_core.common.errors import UserError
 
 BATCH = 256
 """Sequences of one forward pass."""

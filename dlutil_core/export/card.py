@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dlutil_core.errors import UserError
-from dlutil_core.files import read_json
+from dlutil_core.common.errors import UserError
+from dlutil_core.common.files import read_json
 
 
 def model_card(

@@ -21,16 +21,22 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dlutil_core import files, fingerprint
-from dlutil_core.checkpoint import read_checkpoint
-from dlutil_core.errors import UserError
+from dlutil_core.common import files
+from dlutil_core.common.errors import UserError
 from dlutil_core.export.card import model_card
 from dlutil_core.export.networks import export_network
-from dlutil_core.tensor_file import write_tensors
-from dlutil_core.trained import definition_of, load
+from dlutil_core.fingerprint import analysis as fingerprint
+from dlutil_core.model.checkpoint import read_checkpoint
+from dlutil_core.model.safetensors_file import write_tensors
+from dlutil_core.trained.load import definition_of, load
 
 PACKAGE = Path(__file__).resolve().parents[1]
-STARTS = ("base_model", "batch_generator", "constraints", "options", "tensor_file")
+STARTS = (
+    *("base_model", "batch_generator", "constraints"),
+    *("model.base", "model.options", "model.safetensors_file"),
+)
+"""Modules that a definition and `predict.py` import."""
+
 NOT_WEIGHTS = {"trial", "epoch", "score", "config"}
 ALWAYS = ("torch", "numpy", "safetensors")
 
@@ -127,8 +133,12 @@ def _copy_modules(out: Path) -> list[Path]:
     files.write_text(target / "__init__.py", '"""The part of dlutil that predicts."""\n')
     found = []
     for name in sorted(_reached(STARTS)):
-        shutil.copyfile(PACKAGE / f"{name}.py", target / f"{name}.py")
-        found.append(target / f"{name}.py")
+        path = Path(*name.split(".")).with_suffix(".py")
+        (target / path).parent.mkdir(exist_ok=True)
+        shutil.copyfile(PACKAGE / path, target / path)
+        found.append(target / path)
+    for package in {path.parent for path in found} - {target}:
+        files.write_text(package / "__init__.py", "")
     licence = PACKAGE.parent / "LICENSE"
     if licence.is_file():
         shutil.copyfile(licence, target / "LICENSE")
@@ -136,19 +146,17 @@ def _copy_modules(out: Path) -> list[Path]:
 
 
 def _reached(starts: tuple[str, ...]) -> set[str]:
-    """Modules of `dlutil_core` that these import, directly or not."""
+    """Modules of `dlutil_core` that these import, directly or not, as dotted names below it."""
     found: set[str] = set()
     waiting = list(starts)
     while waiting:
         name = waiting.pop()
-        path = PACKAGE / f"{name}.py"
+        path = PACKAGE / Path(*name.split(".")).with_suffix(".py")
         if name in found or not path.is_file():
             continue
         found.add(name)
-        for module in _imports(path):
-            first, _, rest = module.partition(".")
-            if first == "dlutil_core" and rest:
-                waiting.append(rest.partition(".")[0])
+        start = f"{PACKAGE.name}."
+        waiting += [m.removeprefix(start) for m in _imports(path) if m.startswith(start)]
     return found
 
 

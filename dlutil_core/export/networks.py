@@ -14,13 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from dlutil_core.errors import UserError
-from dlutil_core.files import read_json
-from dlutil_core.script import LOGGER
-from dlutil_core.session import Session, SessionSpec
-from dlutil_core.trained import definition_of
-
-log = logging.getLogger(LOGGER)
+from dlutil_core.common.errors import UserError
+from dlutil_core.common.files import read_json
+from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.job.run_spec import RunSpec
+from dlutil_core.trained.load import definition_of
 
 TOLERANCE = 1e-4
 SAMPLES = 3
@@ -83,16 +81,16 @@ def _export_onnx(network: torch.nn.Module, program: Any, x: torch.Tensor, out: P
             return "`model.onnx`; it was not run, since onnxruntime is not installed."
         import onnxruntime
 
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        name = session.get_inputs()[0].name
-        found = session.run(None, {name: x.numpy()})
+        loaded = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        name = loaded.get_inputs()[0].name
+        found = loaded.run(None, {name: x.numpy()})
         for ours, theirs in zip(_leaves(network(x)), found, strict=True):
             if not np.allclose(ours.numpy(), theirs, atol=TOLERANCE, rtol=TOLERANCE):
                 raise UserError("it predicts something else")
     except Exception as error:
         path.unlink(missing_ok=True)
         return f"Not written: {_short(error)}"
-    names = ", ".join(f"`{o.name}`" for o in session.get_outputs())
+    names = ", ".join(f"`{o.name}`" for o in loaded.get_outputs())
     return (
         f"`model.onnx`, for ONNX runtimes; input `{name}`, outputs in the network's order {names}."
     )
@@ -105,14 +103,12 @@ def sample_input(result_dir: Path) -> Any:
         config = note["config"]
         data = os.path.join(result_dir, os.path.relpath(config["data"], config["result"]))
         definition = definition_of(result_dir, None)
-        session = Session(
-            SessionSpec(definition, data, config["batch_size"], config["seed"], "cpu")
-        )
+        loaded = LoadedRun(RunSpec(definition, data, config["batch_size"], config["seed"], "cpu"))
     except (UserError, KeyError, TypeError):
         return None
     made = (
-        lambda: session.definition.test_loader(data),
-        lambda: session.definition.train_loaders(data, config["batch_size"])[0],
+        lambda: loaded.definition.test_loader(data),
+        lambda: loaded.definition.train_loaders(data, config["batch_size"])[0],
     )
     for make in made:
         with contextlib.suppress(Exception):

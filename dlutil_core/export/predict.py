@@ -29,8 +29,9 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from dlutil_core import base_model, batch_generator  # noqa: E402
-from dlutil_core.options import TrainingOptions  # noqa: E402
-from dlutil_core.tensor_file import read_tensors  # noqa: E402
+from dlutil_core.model.base import model_settings  # noqa: E402
+from dlutil_core.model.options import TrainingOptions  # noqa: E402
+from dlutil_core.model.safetensors_file import read_tensors  # noqa: E402
 
 
 def settings() -> dict[str, Any]:
@@ -55,9 +56,8 @@ def load(device: str = "cpu") -> Any:
     """The trained model, ready to predict."""
     found = settings()
     torch.set_num_threads(found["threads"])  # other numbers give other last bits
-    base_model.BaseModel.default_device = device
-    base_model.BaseModel.default_options = TrainingOptions(**found["options"])
-    model = definition().Model(found["config"])  # type: ignore[attr-defined]
+    with model_settings(device, TrainingOptions(**found["options"])):
+        model: base_model.BaseModel = definition().Model(found["config"])
     model.load(read_tensors(HERE / "weights.safetensors"))
     return model
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from dlutil_core.fingerprint.trees import dotted
+from dlutil_core.fingerprint.syntax import dotted
 
 ATTRIBUTE, OWN, ANY = "attribute", "own", "any"
 ATTRIBUTE_CALLS = {"getattr", "setattr", "delattr"}

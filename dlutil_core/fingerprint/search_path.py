@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from dlutil_core.fingerprint.dynamic import member_aliases, module_aliases, walk_all
-from dlutil_core.fingerprint.trees import dotted
+from dlutil_core.fingerprint.syntax import dotted
 
 Value = str | Path
 FUNCTIONS: dict[str, Callable[..., Value]] = {

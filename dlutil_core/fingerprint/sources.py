@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES
 from pathlib import Path
 
-from dlutil_core.errors import UserError
-from dlutil_core.files import sha256_file
+from dlutil_core.common.errors import UserError
+from dlutil_core.common.hashes import sha256_file
 from dlutil_core.fingerprint.dynamic import Use, dynamic_uses, text_constants
 from dlutil_core.fingerprint.search_path import added_folders
 from dlutil_core.fingerprint.units import Unit, names_read, running_statements, split

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dlutil_core.files import sha256_text
+from dlutil_core.common.hashes import sha256_text
 from dlutil_core.fingerprint.dynamic import ANY, ATTRIBUTE, hooks_classes, reads_docstrings
 from dlutil_core.fingerprint.sources import Library, Source
-from dlutil_core.fingerprint.trees import IDENTIFIER, canonical
+from dlutil_core.fingerprint.syntax import IDENTIFIER, canonical
 from dlutil_core.fingerprint.units import MODULE_HOOKS, Reference, Unit, is_inert
 
 # Raised when equal code must count as changed, because hashes are computed in another way.
@@ -71,18 +71,6 @@ class Reader:
             everything = sha256_text("\n".join(self._everything()))
             return dict.fromkeys(ROOTS, everything)
         return {stage: sha256_text("\n".join(self._stage(roots))) for stage, roots in ROOTS.items()}
-
-    def standalone(self, roots: Sequence[str]) -> list[Unit] | None:
-        """The units that `roots` need, in order; `None` where running them without the rest of
-        `def.py` could differ from running all: local modules, names that cannot be followed.
-        """
-        if self.opaque or self.effects:
-            return None
-        reach = self._reach(self.definition.units, roots)
-        bound = {name for unit in reach.units for name in unit.binds}
-        if self._whole(reach.references) or not bound.issuperset(roots):
-            return None
-        return [unit for unit in self.definition.units if unit in reach.units]
 
     def _discover(self) -> None:
         """Read every local module that may be imported, and what these import."""

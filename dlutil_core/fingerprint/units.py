@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from dlutil_core.fingerprint.trees import (
+from dlutil_core.fingerprint.syntax import (
     FUNCTIONS,
     annotation_parts,
     bound_names,

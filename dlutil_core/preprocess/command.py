@@ -8,10 +8,10 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from dlutil_core.errors import UserError
-from dlutil_core.preprocess.plan import Command
-from dlutil_core.preprocess.reading import readable
-from dlutil_core.script import log
+from dlutil_core.common.errors import UserError
+from dlutil_core.common.logs import log
+from dlutil_core.preprocess.read.text_files import readable
+from dlutil_core.preprocess.section import Command
 
 
 def run_command(command: Command, data: Path, seed: int) -> None:

@@ -14,20 +14,20 @@ from pathlib import Path
 
 import numpy as np
 
-from dlutil_core.errors import UserError
-from dlutil_core.files import atomic_path
-from dlutil_core.preprocess.alphabet import load
-from dlutil_core.preprocess.encoding import Encoder
-from dlutil_core.preprocess.numbers import NumberReader
-from dlutil_core.preprocess.output import SetOutput
-from dlutil_core.preprocess.plan import Options, Source
-from dlutil_core.preprocess.progress import Progress
-from dlutil_core.preprocess.reading import check_readable
-from dlutil_core.preprocess.records import Block
-from dlutil_core.preprocess.sources import SourceReader
-from dlutil_core.preprocess.store import common_dtype, disk_full_is_a_sentence, smallest
-from dlutil_core.preprocess.widths import Widths
-from dlutil_core.script import log
+from dlutil_core.common.errors import UserError
+from dlutil_core.common.files import atomic_path
+from dlutil_core.common.logs import log
+from dlutil_core.common.terminal import RecordProgress
+from dlutil_core.preprocess.encode.alphabet import load
+from dlutil_core.preprocess.encode.encoder import Encoder
+from dlutil_core.preprocess.encode.widths import Widths
+from dlutil_core.preprocess.read.blocks import Block
+from dlutil_core.preprocess.read.numbers import NumberReader
+from dlutil_core.preprocess.read.sources import SourceReader
+from dlutil_core.preprocess.read.text_files import check_readable
+from dlutil_core.preprocess.section import Options, Source
+from dlutil_core.preprocess.write.datasets import common_dtype, disk_full_is_a_sentence, smallest
+from dlutil_core.preprocess.write.set_output import SetOutput
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def embed(task: Embedding) -> None:
     alphabet = load(options.alphabet, options.ambiguous)
     encoder = Encoder(alphabet, Widths("strict", "center", None), options.ambiguous)
     dtype = _label_dtype(task.labelfile)
-    progress = Progress(str(task.outfile))
+    progress = RecordProgress(str(task.outfile))
     count = 0
     with ExitStack() as stack, disk_full_is_a_sentence(task.outfile.parent):
         reader = stack.enter_context(SourceReader(options, 0))

@@ -13,23 +13,23 @@ from typing import Any
 
 import numpy as np
 
-from dlutil_core.errors import UserError
-from dlutil_core.files import atomic_path, write_json
-from dlutil_core.preprocess import plan as planning
-from dlutil_core.preprocess.alphabet import load
+from dlutil_core.common.errors import UserError
+from dlutil_core.common.files import atomic_path, write_json
+from dlutil_core.common.logs import log
+from dlutil_core.common.terminal import RecordProgress
+from dlutil_core.preprocess import section as planning
 from dlutil_core.preprocess.command import run_command
-from dlutil_core.preprocess.duplicates import report_duplicates
-from dlutil_core.preprocess.encoding import Encoder
-from dlutil_core.preprocess.output import SetOutput
-from dlutil_core.preprocess.plan import SHUFFLE, Plan, Source, Split
-from dlutil_core.preprocess.progress import Progress
-from dlutil_core.preprocess.reading import check_readable
-from dlutil_core.preprocess.records import Block
-from dlutil_core.preprocess.sources import SourceReader
-from dlutil_core.preprocess.splitting import ChromosomeSplit, FractionSplit, Strata
-from dlutil_core.preprocess.store import common_dtype, disk_full_is_a_sentence
-from dlutil_core.preprocess.widths import Widths
-from dlutil_core.script import log
+from dlutil_core.preprocess.encode.alphabet import load
+from dlutil_core.preprocess.encode.duplicates import report_duplicates
+from dlutil_core.preprocess.encode.encoder import Encoder
+from dlutil_core.preprocess.encode.splitting import ChromosomeSplit, FractionSplit, Strata
+from dlutil_core.preprocess.encode.widths import Widths
+from dlutil_core.preprocess.read.blocks import Block
+from dlutil_core.preprocess.read.sources import SourceReader
+from dlutil_core.preprocess.read.text_files import check_readable
+from dlutil_core.preprocess.section import SHUFFLE, Plan, Source, Split
+from dlutil_core.preprocess.write.datasets import common_dtype, disk_full_is_a_sentence
+from dlutil_core.preprocess.write.set_output import SetOutput
 
 
 def preprocess(section: Mapping[str, Any], data: Path, seed: int) -> None:
@@ -73,7 +73,7 @@ class _Run:
         widths = Widths(options.length, options.align, options.width or self._scanned_width())
         self.encoder = Encoder(alphabet, widths, options.ambiguous)
         self.outputs: dict[str, SetOutput] = {}
-        self.progress = Progress("preprocessing")
+        self.progress = RecordProgress("preprocessing")
 
     def run(self) -> None:
         names = self.plan.names()

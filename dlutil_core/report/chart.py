@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from dlutil_core.files import write_text
+from dlutil_core.common.files import write_text
 from dlutil_core.report.scales import Scale
 from dlutil_core.report.style import CHART_CSS, LIGHT
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlutil_core.files import read_csv, read_json
+from dlutil_core.common.files import read_csv, read_json
 from dlutil_core.report.tasks import Task, read_task
 from dlutil_core.report.weights import Weight, read_weights
-from dlutil_core.trial_store import Row, parse_row
+from dlutil_core.search.trial_folder import Row, parse_row
 
 LEADERBOARD_NUMBERS = ("rank", "trial", "bracket", "epochs", "score", "best_epoch")
 

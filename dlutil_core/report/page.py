@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dlutil_core.files import write_text
+from dlutil_core.common.files import write_text
 from dlutil_core.report import performance, search_figures, tables
 from dlutil_core.report.best_figures import history_figures
 from dlutil_core.report.chart import save

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dlutil_core.files import write_json
+from dlutil_core.common.files import write_json
 from dlutil_core.report import bootstrap
 from dlutil_core.report.chart import Chart, save
 from dlutil_core.report.scales import Scale, categories, linear

@@ -19,7 +19,7 @@ from dlutil_core.report.scales import (
     suits_log,
 )
 from dlutil_core.report.style import step_style
-from dlutil_core.trial_store import Row
+from dlutil_core.search.trial_folder import Row
 
 MAX_POINTS = 120
 """Points of one learning curve; longer ones are thinned."""

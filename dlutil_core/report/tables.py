@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from dlutil_core.plan import Bracket, Plan, Rung, epochs_of
 from dlutil_core.report.collect import Results
+from dlutil_core.search.plan import Bracket, Plan, Rung, epochs_of
 
 SHOWN_AT_FIRST = 50
 MAX_FAILED = 50

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dlutil_core.metrics import class_labels, class_scores
+from dlutil_core.model.metrics import class_labels, class_scores
 
 BINARY = "binary"
 CLASSES = "classes"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlutil_core.errors import UserError
+from dlutil_core.common.errors import UserError
 
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 """Last parts of names of tensors that batch normalisation keeps, which are not trained."""

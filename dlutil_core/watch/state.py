@@ -14,10 +14,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from dlutil_core.errors import UserError
-from dlutil_core.files import read_csv, read_json
-from dlutil_core.outcome import Outcome, outcome, promoted, ranked
-from dlutil_core.trial_store import AT_EPOCH, Failure, Record, Row, parse_row
+from dlutil_core.common.errors import UserError
+from dlutil_core.common.files import read_csv, read_json
+from dlutil_core.search.outcome import Outcome, outcome, promoted, ranked
+from dlutil_core.search.trial_folder import AT_EPOCH, Failure, Record, Row, parse_row
 
 QUIET = 60.0
 """A trial that has written nothing for so many seconds, or five of its epochs, is not running."""

@@ -14,7 +14,7 @@ import h5py
 import hdf5plugin  # noqa: F401
 import numpy as np
 
-from dlutil_core.errors import UserError
+from dlutil_core.common.errors import UserError
 from dlutil_core.preprocess.pipeline import preprocess
 
 TOKENS = [

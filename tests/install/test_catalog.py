@@ -11,7 +11,7 @@ import pytest
 import yaml
 from support import REPOSITORY, Project
 
-from dlutil_core.config import validated
+from dlutil_core.run.config import validated
 
 STANDARD = ("README.md", "LICENSE", "workflow/Snakefile", "config/config.yaml", "config/README.md")
 

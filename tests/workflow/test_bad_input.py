@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
-from dlutil_core.errors import UserError
-from dlutil_core.run_config import RunConfig
+from dlutil_core.common.errors import UserError
+from dlutil_core.run.run_config import RunConfig
 
 # What `main.py` sees before anything runs: (what is done to the project, flags, the sentence).
 

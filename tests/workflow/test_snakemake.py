@@ -11,7 +11,7 @@ import front
 import numpy as np
 from support import REPOSITORY
 
-from dlutil_core.files import read_csv
+from dlutil_core.common.files import read_csv
 
 SNAKEFILE = REPOSITORY / "workflow" / "Snakefile"
 

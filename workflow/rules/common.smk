@@ -8,12 +8,12 @@ ROOT = Path(workflow.current_basedir).parent.parent
 if (ROOT / "dlutil_core").is_dir() and str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from dlutil_core import workflow_ends
-from dlutil_core.errors import UserError
-from dlutil_core.job_sizes import JobSizes
-from dlutil_core.notes import search_warnings
-from dlutil_core.run_config import BEST_FILES, RunConfig, placed
-from dlutil_core.workflow_ends import linked_alone
+from dlutil_core.run import lifecycle
+from dlutil_core.common.errors import UserError
+from dlutil_core.run.job_sizes import JobSizes
+from dlutil_core.run.warnings import search_warnings
+from dlutil_core.run.run_config import BEST_FILES, RunConfig, placed
+from dlutil_core.run.lifecycle import linked_alone
 
 # A module's prefix is put before what the run writes; Snakemake would put it before what it reads too,
 # and before no parameter.
@@ -98,12 +98,12 @@ def minutes(_, attempt, threads):
 
 
 onstart:
-    workflow_ends.start(RUN)
+    lifecycle.start(RUN)
 
 
 onsuccess:
-    workflow_ends.succeed(RUN)
+    lifecycle.succeed(RUN)
 
 
 onerror:
-    workflow_ends.fail(RUN)
+    lifecycle.fail(RUN)

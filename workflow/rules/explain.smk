@@ -1,6 +1,6 @@
 # What the best model saw in sequences: attributions, and the motifs of its first filters.
 
-from dlutil_core.run_config import EXPLAIN_FILES
+from dlutil_core.run.run_config import EXPLAIN_FILES
 
 EXPLAIN = CFG["explain"]
 STAGE = RUN.explained_stage

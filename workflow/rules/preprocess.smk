@@ -2,7 +2,7 @@
 
 import json
 
-from dlutil_core.preprocess import plan as preprocess_plan
+from dlutil_core.preprocess import section as preprocess_plan
 
 PREPROCESSED = preprocess_plan.output_files(CFG["preprocess"])
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from dlutil_core import base_model
-from dlutil_core.errors import UserError
+from dlutil_core.common.errors import UserError
 from dlutil_core.explain import attribution
 from dlutil_core.explain.filters import filters, first_convolution
 from dlutil_core.explain.target import Target, sequences

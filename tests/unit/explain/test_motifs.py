@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support import REPOSITORY
 
-from dlutil_core.errors import UserError
+from dlutil_core.common.errors import UserError
 from dlutil_core.explain.compare import best_match, compare
 from dlutil_core.explain.motifs import Motif, read_motifs, write_jaspar, write_meme
 

@@ -13,7 +13,7 @@ import hdf5plugin  # noqa: F401
 import numpy as np
 import pytest
 
-from dlutil_core.errors import UserError
+from dlutil_core.common.errors import UserError
 from dlutil_core.preprocess.pipeline import preprocess
 
 

@@ -61,13 +61,13 @@ def test_fasta_in_any_dress(bench, onehot, change, width, name):
 
 
 def test_block_bounds_do_not_matter(bench, onehot, monkeypatch):
-    from dlutil_core.preprocess import reading
+    from dlutil_core.preprocess.read import text_files
 
     sequences = random_sequences(60, 33)
     path = bench.write("a.fa", fasta(sequences, 10))
     targets = bench.write("a.target", "".join(f"{i}.5 -{i}\n" for i in range(60)))
     for size in (1, 2, 3, 17, 64, 1000):
-        monkeypatch.setattr(reading, "BLOCK_BYTES", size)
+        monkeypatch.setattr(text_files, "BLOCK_BYTES", size)
         made = bench.run({"train": {"sequences": path, "targets": targets}})["train"]
         assert np.array_equal(made["data"], onehot(sequences))
         assert np.array_equal(made["label"], [[i + 0.5, -i] for i in range(60)])
@@ -205,7 +205,7 @@ def test_names_that_are_not_utf8_and_names_of_any_length(bench):
 
 
 def test_read_names(bench):
-    from dlutil_core.preprocess.names import read_intervals, read_names
+    from dlutil_core.loaders.hdf5 import read_intervals, read_names
 
     bench.run({"predict": {"new": {"sequences": bench.write("a.fa", ">é 1\nACGT\n>b\nACGA\n")}}})
     assert read_names(bench.data / "new.h5") == ["é 1", "b"]

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from dlutil_core.errors import UserError
-from dlutil_core.preprocess.plan import (
+from dlutil_core.common.errors import UserError
+from dlutil_core.preprocess.section import (
     Options,
     input_files,
     output_files,
@@ -151,7 +151,7 @@ def test_schema_defaults_are_the_plans():
 
 def test_the_plan_is_cheap_to_import():
     code = (
-        "import sys; import dlutil_core.preprocess.plan;"
+        "import sys; import dlutil_core.preprocess.section;"
         "print({'numpy', 'h5py', 'torch', 'pandas'} & set(sys.modules))"
     )
     done = subprocess.run(

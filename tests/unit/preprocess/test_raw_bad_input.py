@@ -185,8 +185,8 @@ def test_a_full_disk_is_a_sentence_too(tmp_path):
     """What h5py raises when HDF5 meets a full device, taken from the device that is always full."""
     import h5py
 
-    from dlutil_core.errors import UserError
-    from dlutil_core.preprocess.store import disk_full_is_a_sentence
+    from dlutil_core.common.errors import UserError
+    from dlutil_core.preprocess.write.datasets import disk_full_is_a_sentence
 
     with (
         pytest.raises(UserError, match="disk is full"),

@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from dlutil_core.preprocess.shuffle import shuffle_sequences
+from dlutil_core.preprocess.encode.shuffle import shuffle_sequences
 
 
 def pairs(sequence: bytes) -> Counter[bytes]:
@@ -171,7 +171,7 @@ def test_leaks_and_repeats_are_told_with_two_records(bench, caplog):
 def test_duplicates_are_the_same_in_any_number_of_buckets(monkeypatch):
     import tempfile
 
-    from dlutil_core.preprocess import hashing
+    from dlutil_core.preprocess.encode import row_hashes
 
     generator = np.random.default_rng(1)
     spools = {}
@@ -179,9 +179,9 @@ def test_duplicates_are_the_same_in_any_number_of_buckets(monkeypatch):
     for name, array in arrays.items():
         spools[name] = tempfile.TemporaryFile()  # noqa: SIM115
         spools[name].write(array.tobytes())
-    one = hashing.find_duplicates(spools)
-    monkeypatch.setattr(hashing, "BUCKET_RECORDS", 50)
-    many = hashing.find_duplicates(spools)
+    one = row_hashes.find_duplicates(spools)
+    monkeypatch.setattr(row_hashes, "BUCKET_RECORDS", 50)
+    many = row_hashes.find_duplicates(spools)
     assert one == many
     for name, array in arrays.items():
         assert one.within[name].count == len(array) - len(set(array.tolist()))
@@ -195,7 +195,7 @@ def test_hashes_differ_in_every_byte():
     rows = np.zeros((101 * 4 + 1, 101), np.uint8)
     for i in range(101 * 4):
         rows[i + 1, i // 4] = i % 4 + 1
-    from dlutil_core.preprocess.hashing import hash_rows
+    from dlutil_core.preprocess.encode.row_hashes import hash_rows
 
     assert len(set(hash_rows(rows).tolist())) == len(rows)
     wide = np.pad(rows, ((0, 0), (0, 3)))
@@ -209,10 +209,10 @@ class Screen(io.StringIO):
 
 
 def test_a_terminal_gets_a_bar_and_a_log_plain_lines(bench, caplog, monkeypatch):
-    from dlutil_core.preprocess import progress
+    from dlutil_core.common import terminal
 
-    monkeypatch.setattr(progress, "BAR_SECONDS", 0)
-    monkeypatch.setattr(progress, "LINE_SECONDS", 0)
+    monkeypatch.setattr(terminal, "BAR_SECONDS", 0)
+    monkeypatch.setattr(terminal, "LINE_SECONDS", 0)
     section = {"predict": {"new": {"sequences": peaks(bench, 30)}}}
     screen = Screen()
     monkeypatch.setattr("sys.stderr", screen)

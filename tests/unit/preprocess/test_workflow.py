@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from dlutil_core.preprocess.names import read_intervals, read_names
+from dlutil_core.loaders.hdf5 import read_intervals, read_names
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 MOTIF = "TGACTCAGGCAC"

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
+from dlutil_core.explain.figures import compact
 from dlutil_core.report.chart import Chart, document, number
 from dlutil_core.report.scales import (
     categories,
@@ -16,7 +17,6 @@ from dlutil_core.report.scales import (
     robust_range,
     suits_log,
 )
-from dlutil_core.report.style import compact
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 from support import DEFINITION, Project
 
-from dlutil_core import plan as plans
-from dlutil_core.errors import UserError
+from dlutil_core.common.errors import UserError
 from dlutil_core.report.collect import collect
 from dlutil_core.report.page import write_report
 from dlutil_core.report.weights import read_weights
-from dlutil_core.run_config import REPORT_FILES
+from dlutil_core.run.run_config import REPORT_FILES
+from dlutil_core.search import plan as plans
 
 PICTURES = [name for name in REPORT_FILES if name.endswith(".svg")]
 

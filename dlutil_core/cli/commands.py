@@ -1,0 +1,74 @@
+"""The command `dlutil`: run, plan, watch, export."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from dlutil_core.common.errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a subcommand; returns the exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["run"]:
+        from dlutil_core.cli import run
+
+        return run.main(words[1:], program="dlutil run")
+    chosen = _parser().parse_args(words)
+    try:
+        return int(chosen.function(chosen) or 0)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dlutil", description=__doc__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands.add_parser("run", help="search, test and predict (dlutil run --help)", add_help=False)
+    plan = commands.add_parser("plan", help="print brackets, rungs, trials and epochs of a config")
+    plan.add_argument("config", type=Path, metavar="CONFIG", help="a config.yaml")
+    plan.set_defaults(function=_plan)
+    watch = commands.add_parser("watch", help="a live view of a search")
+    watch.add_argument("result", type=Path, metavar="RESULT_DIR")
+    watch.set_defaults(function=_watch)
+    export = commands.add_parser("export", help="the trained model as a self-contained folder")
+    export.add_argument("result", type=Path, metavar="RESULT_DIR")
+    export.add_argument("-o", "--out", type=Path, help="default: RESULT_DIR/export")
+    export.add_argument("--definition", help="the def.py, if it is not where the run found it")
+    export.set_defaults(function=_export)
+    place = commands.add_parser("workflow", help="print the folder of the Snakefile and profiles")
+    place.set_defaults(function=_workflow)
+    return parser
+
+
+def _plan(arguments: argparse.Namespace) -> None:
+    from dlutil_core.cli.plan_text import plan_text
+    from dlutil_core.run.config import read_config
+
+    config = read_config(arguments.config)
+    print(plan_text(config, Path(str(config.get("result", "results")))))
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    from dlutil_core.watch.live import main as watch
+
+    return int(watch(arguments.result))
+
+
+def _workflow(arguments: argparse.Namespace) -> None:
+    from dlutil_core.run.config import workflow_folder
+
+    print(workflow_folder())
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from dlutil_core.export.exporting import export
+
+    out = arguments.out or arguments.result / "export"
+    export(arguments.result, out, arguments.definition)
+    print(f"The model is in {out}/")

@@ -1,0 +1,62 @@
+"""The plan of a search as plain text: `dlutil plan`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dlutil_core.run.config import validated
+from dlutil_core.search import plan as plans
+from dlutil_core.watch.state import State, read_state
+from dlutil_core.watch.text import counted, duration, size_text, table
+
+
+def plan_text(config: Mapping[str, Any], result: Path) -> str:
+    """Brackets, rungs, trials and epochs of a config's search.
+
+    Parameters
+    ----------
+    config
+        The config; missing keys take their defaults.
+    result
+        Its result folder. Where it holds trained epochs, expected time and disk are told too.
+    """
+    search = validated(config)["search"]
+    method, epochs, eta = (search[k] for k in ("method", "max_epochs", "eta"))
+    state = None
+    if (result / "search" / "plan.json").is_file():
+        state = read_state(result, time.time())
+        if method == "existing":
+            method, epochs, eta = (state.plan[k] for k in ("method", "max_epochs", "eta"))
+    made = plans.fixed(epochs) if method == "fixed" else plans.hyperband(epochs, eta)
+    rows = [["bracket", "rung", "trials", "to epoch", "epochs"]]
+    for bracket in made.brackets:
+        before = 0
+        for index, rung in enumerate(bracket.rungs):
+            trained = rung.trials * (rung.epochs - before)
+            before = rung.epochs
+            name = str(bracket.number) if index == 0 else ""
+            rows.append([name, str(index), str(rung.trials), str(rung.epochs), str(trained)])
+    rows.append(["in all", "", str(made.trials), str(made.max_epochs), str(made.epochs)])
+    what = "one configuration" if method == "fixed" else f"Hyperband, R = {epochs}, eta = {eta}"
+    lines = [f"{what}: {counted(made.trials, 'trial')}, {counted(made.epochs, 'epoch')}", ""]
+    return "\n".join(lines + table(rows) + [""] + _expected(made, state)) + "\n"
+
+
+def _expected(made: plans.Plan, state: State | None) -> list[str]:
+    """Expected time and disk, from the epochs that were trained already."""
+    rate = state.epochs_per_second if state is not None else None
+    if state is None or rate is None:
+        return ["Time and disk are told here once the first epochs are trained."]
+    slots = sum(rung.trials for bracket in made.brackets for rung in bracket.rungs)
+    sizes = [size for folder in state.folders.values() for size in folder.checkpoints]
+    disk = ""
+    if sizes:
+        disk = f"; a checkpoint takes {size_text(sum(sizes) / len(sizes))}, all rungs' about "
+        disk += size_text(slots * sum(sizes) / len(sizes))
+    return [
+        f"So far {rate:.3g} epochs/s: about {duration(made.epochs / rate)} for the whole search, "
+        f"{duration(state.remaining_epochs / rate)} from here{disk}."
+    ]

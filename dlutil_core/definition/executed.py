@@ -1,0 +1,211 @@
+"""Executes a `def.py` and calls its parts; what is missing or wrong becomes one sentence."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from dlutil_core.common.errors import UserError
+from dlutil_core.common.logs import log
+from dlutil_core.fingerprint.analysis import SIGNATURES
+
+HINTS = {
+    "scalar types: Long, Int; but got torch.": "whole numbers in arrays become float32, tensors "
+    "stay as they are: give the generator torch.from_numpy(X), or call x.long() in forward",
+    "must have the same dtype, but got Long and Float": "tensors stay as they are: give the "
+    "generator an array or X.float()",
+}
+"""What torch's messages on dtypes mean here."""
+
+
+class Definition:
+    """An executed `def.py`.
+
+    Parameters
+    ----------
+    path
+        The file. Its folder goes to the front of `sys.path`, for modules beside it.
+
+    Raises
+    ------
+    UserError
+        The file is missing or raises when it is executed.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = str(path)
+        self.module = _execute(Path(path))
+
+    def has(self, name: str) -> bool:
+        """Whether the file defines `name`."""
+        return hasattr(self.module, name)
+
+    def get(self, name: str, why: str) -> Any:
+        """The object `name`, which is needed `why`."""
+        if not self.has(name):
+            raise UserError(
+                f"{self.path}: {name} is missing, which {why} needs: define {SIGNATURES[name]}"
+            )
+        found = getattr(self.module, name)
+        if not callable(found):
+            raise UserError(
+                f"{self.path}: {name} is {found!r}, but must be callable: {SIGNATURES[name]}"
+            )
+        return found
+
+    def model_class(self) -> type:
+        """The class `Model`."""
+        from dlutil_core.base_model import BaseModel
+
+        found = self.get("Model", "training")
+        if not isinstance(found, type) or not issubclass(found, BaseModel):
+            raise UserError(
+                f"{self.path}: Model must be a class that extends base_model.BaseModel or one of "
+                "its subclasses"
+            )
+        return found
+
+    def train_loaders(self, data_dir: str, batch_size: int) -> tuple[Any, Any]:
+        """The training and the validation loader (`None` where the file defines none)."""
+        make = self.get("get_train_generator", "training")
+        train = self.call("get_train_generator", make, data_dir, batch_size)
+        val = None
+        if isinstance(train, tuple) and len(train) == 2:
+            train, val = train
+        elif self.has("get_val_generator"):
+            val = self.call("get_val_generator", self.module.get_val_generator, data_dir)
+        elif not self._own_reward():
+            raise UserError(
+                f"{self.path}: get_val_generator is missing, and the model's reward is the "
+                "validation loss: define get_val_generator(data_dir), or return (train, val) from "
+                "get_train_generator"
+            )
+        self.check_labels("get_train_generator", self.check_loader("get_train_generator", train))
+        if val is not None:
+            self.check_labels("get_val_generator", self.check_loader("get_val_generator", val))
+        return train, val
+
+    def test_loader(self, data_dir: str) -> Any:
+        """The loader of the test set."""
+        make = self.get("get_test_generator", "evaluation")
+        loader = self.call("get_test_generator", make, data_dir)
+        return self.check_labels(
+            "get_test_generator", self.check_loader("get_test_generator", loader)
+        )
+
+    def prediction_loader(self, pred_path: str) -> Any:
+        """The loader of inputs to predict."""
+        make = self.get("get_pred_generator", "prediction")
+        loader = self.call("get_pred_generator", make, pred_path)
+        return self.check_loader("get_pred_generator", loader)
+
+    def check_loader(self, name: str, loader: Any) -> Any:
+        """Refuse what gives no batches, or gives them only once."""
+        if not isinstance(loader, Iterable):
+            hint = ", for example DataLoader(dataset)" if hasattr(loader, "__getitem__") else ""
+            raise UserError(
+                f"{self.path}: {name} returned {type(loader).__name__}, but must return a loader: "
+                f"an iterable of batches{hint}"
+            )
+        if is_one_shot(loader):
+            raise UserError(
+                f"{self.path}: {name} returned {type(loader).__name__}, which can be iterated only "
+                "once: return a loader such as MatrixBatchGenerator, a DataLoader or a list"
+            )
+        return loader
+
+    def check_labels(self, name: str, loader: Any) -> Any:
+        """Refuse a generator of inputs alone, where labels are needed too."""
+        if getattr(loader, "has_labels", True):
+            return loader
+        source = getattr(loader, "source", None)
+        if source is not None:
+            raise UserError(
+                f"{source.files[0]}: has no dataset 'label', which {name} of {self.path} needs "
+                "(only prediction does not); write it there"
+            )
+        raise UserError(
+            f"{self.path}: {name} returned a {type(loader).__name__} without labels; give it Y too"
+        )
+
+    def call(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function of the file; what it raises becomes a sentence with its line."""
+        try:
+            return function(*arguments)
+        except UserError:
+            raise
+        except Exception as error:
+            log.debug("%s", traceback.format_exc())
+            raise UserError(f"{self.path}: {name} failed: {told(error, self.path)}") from error
+
+    def _own_reward(self) -> bool:
+        from dlutil_core.model.models import LossReward
+
+        own = self.model_class().get_hyperband_reward  # type: ignore[attr-defined]
+        return own is not LossReward.get_hyperband_reward
+
+
+def is_one_shot(loader: Any) -> bool:
+    """Whether a loader can be iterated only once."""
+    from torch.utils.data import DataLoader
+
+    if isinstance(loader, DataLoader):  # whose iterators may be processes
+        return False
+    first = iter(loader)
+    if first is not loader:
+        return iter(loader) is first
+    if type(loader).__module__ in ("builtins", "itertools"):
+        return True
+    for _ in loader:  # a class that is its own iterator may start anew, which only shows when tried
+        pass
+    return next(iter(loader), None) is None
+
+
+def told(error: BaseException, path: str) -> str:
+    """An exception as text: its type, its message, and its last line in the file `path`."""
+    message = " ".join(str(error).split())
+    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    if isinstance(error, UserError):  # a sentence of ours
+        text = message
+    text += next((f" ({hint})" for part, hint in HINTS.items() if part in message), "")
+    wanted = os.path.abspath(path)
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == wanted]
+    return f"line {lines[-1]}: {text}" if lines and lines[-1] else text
+
+
+def _execute(path: Path) -> ModuleType:
+    full = path.resolve()
+    if not full.is_file():
+        raise UserError(f"{path}: there is no such file; give the path of your def.py")
+    folder = str(full.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    name = "dlutil_definition"
+    # Without a loader the suffix decides; a definition may have any name.
+    from importlib.machinery import SourceFileLoader
+
+    spec = importlib.util.spec_from_loader(name, SourceFileLoader(name, str(full)))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        text = (error.text or "").strip()
+        raise UserError(
+            f"{error.filename or path}: line {error.lineno}: syntax error ({error.msg}): {text}"
+        ) from None
+    except UserError:
+        raise
+    except SystemExit as error:
+        raise UserError(f"{path}: ended the program ({error.code}) when it was read") from None
+    except Exception as error:
+        log.debug("%s", traceback.format_exc())
+        raise UserError(f"{path}: cannot be executed: {told(error, str(full))}") from error
+    return module

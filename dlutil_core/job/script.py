@@ -1,0 +1,70 @@
+"""What every script shares: the log file, the error sentence, exit codes, quiet ends on signals."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from dlutil_core.common import run_lock
+from dlutil_core.common.errors import UserError
+from dlutil_core.common.files import DISK_ERRORS, disk_error
+from dlutil_core.common.logs import ERROR_PREFIX, log, start_logging
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: an interrupt, so that nothing that catches a trial's errors takes it for one."""
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """An argument parser with the arguments that all scripts have."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--log", type=Path, help="also write messages to this file")
+    return made
+
+
+def run(function: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> None:
+    """Call `function(arguments)` and end the process as a well-behaved job.
+
+    A `UserError` prints one sentence (exit code 1), any other exception its traceback (exit code
+    2, since it is a fault of the program), an interrupt nothing at all (exit code 130 or 143).
+    """
+    start_logging(arguments.log)
+    signal.signal(signal.SIGTERM, _terminate)
+    run_lock.take_note(arguments.log)
+    try:
+        function(arguments)
+    except UserError as error:
+        log.error("%s%s", ERROR_PREFIX, error)
+        _leave(1)
+    except Terminated:
+        _leave(143)
+    except KeyboardInterrupt:
+        _leave(130)
+    except OSError as error:
+        if error.errno in DISK_ERRORS:
+            log.error("%s%s", ERROR_PREFIX, disk_error(error.filename or "a file", error))
+            _leave(1)
+        log.error("%s", traceback.format_exc())
+        _leave(2)
+    except Exception:
+        log.error("%s", traceback.format_exc())
+        _leave(2)
+    _leave(0)
+
+
+def _terminate(signum: int, frame: object) -> None:
+    raise Terminated
+
+
+def _leave(code: int) -> None:
+    """End at once: tearing down torch takes half a second and nothing is left to write."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,94 @@
+"""What labels, class weights and predictions must be, and the sentences where they are not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from dlutil_core.common.errors import UserError
+
+
+def weights_of_classes(weights: Any) -> torch.Tensor | None:
+    """`class_weights` as a tensor `(K,)`."""
+    if weights is None:
+        return None
+    try:
+        found = torch.as_tensor(weights, dtype=torch.float).detach()
+    except (TypeError, ValueError, RuntimeError):
+        found = torch.empty(0)
+    usable = found.dim() == 1 and bool(((found >= 0) & found.isfinite()).all())
+    if not usable or not bool((found > 0).any()):
+        raise UserError(
+            f"class_weights is {weights!r}, but must be a list of numbers, one for each class, "
+            "that are at least 0 and not all 0"
+        )
+    return found
+
+
+def check_weights(weights: torch.Tensor | None, y_pred: torch.Tensor) -> None:
+    """Refuse class weights that are not one for each column of the logits."""
+    classes = y_pred.shape[1] if y_pred.dim() > 1 else 1
+    if weights is not None and len(weights) != classes:
+        raise UserError(
+            f"class_weights has {len(weights)} number{'s' * (len(weights) != 1)}, but the network "
+            f"has {classes} class{'es' * (classes != 1)}: give one for each"
+        )
+
+
+def class_numbers(y_true: torch.Tensor) -> torch.Tensor:
+    """Labels `(N,)` as int64; fractions, which name no class, are refused."""
+    numbers = y_true.long()
+    if y_true.dtype.is_floating_point:
+        why = "classes are whole numbers: change the labels (process_x_y), or use RegressionModel"
+        refuse_labels(y_true, numbers != y_true, f"{why} for a quantity")
+    return numbers
+
+
+def check_probabilities(y_pred: np.ndarray) -> None:
+    """Refuse predictions that are logits, on which accuracy would mean nothing."""
+    wrong = y_pred[(y_pred < -1e-3) | (y_pred > 1 + 1e-3)]
+    if len(wrong):
+        raise UserError(
+            f"the network predicts {wrong[0]:g}, which is no probability: let it return a "
+            'dictionary {"y_pred": probabilities, "y_pred_loss": logits}, or put its layers into '
+            "base_model.ConvClassificationNetwork(features, classifier), which does so"
+        )
+
+
+def check_yes_or_no(y_true: torch.Tensor, y_pred: torch.Tensor) -> None:
+    """Refuse labels that are not columns `(N, K)` of zeros and ones."""
+    check_shapes(y_true, y_pred)
+    if y_true.dim() != 2:
+        raise UserError(
+            f"labels have shape {tuple(y_true.shape)}, but multi_label=True takes columns (N, K)"
+        )
+    why = "multi_label=True takes columns of 0 and 1: change the labels (process_x_y)"
+    refuse_labels(y_true, (y_true < 0) | (y_true > 1), why)
+
+
+def refuse_labels(y_true: torch.Tensor, wrong: torch.Tensor, why: str) -> None:
+    """Name the first label that is wrong. On a GPU none is looked at: a look would wait for it."""
+    if y_true.device.type == "cpu" and bool(wrong.any()):
+        raise UserError(f"there is a label {y_true[wrong][0].item():g}, but {why}")
+
+
+def check_shapes(y_true: torch.Tensor, y_pred: torch.Tensor) -> None:
+    """Refuse labels and predictions of unequal shape, which torch may broadcast."""
+    if y_true.shape != y_pred.shape:
+        raise UserError(
+            f"labels have shape {tuple(y_true.shape)} but predictions {tuple(y_pred.shape)}: give "
+            "them the same shape, for example by squeezing the network's output or choosing a "
+            "column of the labels"
+        )
+
+
+def check_one_hot(y_true: torch.Tensor, y_pred: torch.Tensor) -> None:
+    """Refuse label columns `(N, K)` that do not name one of K classes in each row."""
+    check_shapes(y_true, y_pred)
+    if y_true.device.type == "cpu" and not bool((y_true.sum(1) == 1).all()):
+        raise UserError(
+            f"labels have {y_true.shape[1]} columns but do not name one class in each row: choose "
+            "one column (process_x_y), or use multi_label=True where each column is a yes or no"
+        )

@@ -1,0 +1,204 @@
+"""One stream of blocks for each set, whatever form its raw files have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import numpy as np
+
+from dlutil_core.common.errors import UserError
+from dlutil_core.preprocess.encode.shuffle import shuffle_sequences
+from dlutil_core.preprocess.read.blocks import Block
+from dlutil_core.preprocess.read.fasta import read_fasta, read_pasted
+from dlutil_core.preprocess.read.intervals import Genome, looks_like_bed, read_bed
+from dlutil_core.preprocess.read.numbers import NumberReader
+from dlutil_core.preprocess.read.tables import delimiter_of, read_table
+from dlutil_core.preprocess.read.text_files import blocks, shown
+from dlutil_core.preprocess.section import SHUFFLE, Columns, Options, Source
+
+SHUFFLE_SUFFIX = b"_shuf"
+
+
+class SourceReader:
+    """Opens sources under the options of a section; one genome serves them all."""
+
+    def __init__(self, options: Options, seed: int) -> None:
+        self.options = options
+        self.seed = seed
+        self._stack = ExitStack()
+        self._genome: Genome | None = None
+
+    def __enter__(self) -> SourceReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def read(self, source: Source) -> Iterator[Block]:
+        """Yield the blocks of a set, with labels where the source has them."""
+        if source.positives:
+            yield from self._positives_and_negatives(source.positives, str(source.negatives))
+            return
+        stream = (
+            read_features(source.features) if source.features else self.sequences(source.sequences)
+        )
+        if source.paired:
+            stream = _pair(stream, self.sequences(source.paired), source.paired)
+        if source.targets:
+            stream = _attach(stream, NumberReader(source.targets, "target"))
+        yield from stream
+
+    def sequences(self, path: str | None) -> Iterator[Block]:
+        """Yield the records of a file of sequences, whose form its content tells."""
+        assert path is not None
+        form = form_of(path, self.options)
+        if form == "fasta":
+            return read_fasta(path)
+        if form == "pasted":
+            return read_pasted(path)
+        if form == "bed":
+            padded = self.options.length in ("pad", "fit")
+            return read_bed(path, self._open_genome(path), self.options.window, padded)
+        return read_table(path, self.options.columns)
+
+    def _open_genome(self, path: str) -> Genome:
+        if self.options.genome is None:
+            raise UserError(
+                f"{path}: looks like BED, whose sequences are cut from a genome; set"
+                " preprocess.genome to its FASTA file"
+            )
+        if self._genome is None:
+            self._genome = Genome(self.options.genome)
+            self._stack.callback(self._genome.close)
+        return self._genome
+
+    def _positives_and_negatives(self, positives: str, negatives: str) -> Iterator[Block]:
+        for block in self.sequences(positives):
+            if negatives != SHUFFLE:
+                yield _labelled(block, 1)
+                continue
+            yield self._with_shuffles(block)
+        if negatives != SHUFFLE:
+            for block in self.sequences(negatives):
+                yield _labelled(block, 0)
+
+    def _with_shuffles(self, block: Block) -> Block:
+        """Each record, label 1, followed by its shuffles, label 0."""
+        copies = self.options.negatives_per_positive
+        columns = [block.sequences]
+        for copy in range(copies):
+            # A seed of its own for each copy; the shuffle then mixes in the record's number.
+            seed = int(np.random.SeedSequence(self.seed, spawn_key=(copy,)).generate_state(1)[0])
+            columns.append(shuffle_sequences(block.sequences, seed, block.first))
+        suffixes = [b""] + [
+            SHUFFLE_SUFFIX + (b"%d" % (copy + 1) if copies > 1 else b"") for copy in range(copies)
+        ]
+        count, repeats = len(block), copies + 1
+        labels = np.zeros((count, repeats))
+        labels[:, 0] = 1
+        return Block(
+            block.path,
+            block.first,
+            [name + suffix for name in block.names for suffix in suffixes],
+            [column[i] for i in range(count) for column in columns],
+            labels=labels.reshape(-1, 1),
+            intervals=_repeated(block.intervals, repeats),
+            chromosomes=_repeated(block.chromosomes, repeats),
+        )
+
+
+def _repeated(values: list[bytes] | None, repeats: int) -> list[bytes] | None:
+    return None if values is None else [value for value in values for _ in range(repeats)]
+
+
+def _labelled(block: Block, label: int) -> Block:
+    return replace(block, labels=np.full((len(block), 1), float(label)))
+
+
+def form_of(path: str, options: Options) -> str:
+    """`fasta`, `pasted`, `bed` or `table`: what the first lines of a file say that it is."""
+    head = b""
+    for text, _ in blocks(path):
+        head = (head + text).lstrip()
+        if head.count(b"\n") > 1:
+            break
+    lines = [line for line in head.split(b"\n", 3)[:3] if line.strip()]
+    if not lines:
+        raise UserError(f"{path}: holds nothing but blanks; give a file with at least one record")
+    if lines[0].startswith(b">"):
+        two_fields = len(lines[0].split()) > 1
+        alone = len(lines) == 1 or lines[1].startswith(b">")
+        return "pasted" if two_fields and alone else "fasta"
+    if options.columns != Columns():
+        return "table"
+    if looks_like_bed(lines[0]) and (options.genome or b"," not in lines[0]):
+        return "bed"
+    fields = [field.strip() for field in lines[0].split(delimiter_of(lines[0]).encode())]
+    if b"sequence" in fields:
+        return "table"
+    if len(lines[0].split()) == 2 and b"," not in lines[0]:
+        return "pasted"
+    raise UserError(
+        f"{path}: line 1 is {shown(lines[0])}, which is neither FASTA nor BED nor a name and a"
+        " sequence; for a table, name its columns in preprocess.columns"
+    )
+
+
+def read_features(path: str) -> Iterator[Block]:
+    """Yield the rows of a numeric table as records called by their number."""
+    first = 1
+    for array in NumberReader(path, "feature"):
+        names = [b"row %d" % number for number in range(first, first + len(array))]
+        yield Block(path, first, names, [], features=array)
+        first += len(array)
+
+
+def _attach(stream: Iterator[Block], targets: NumberReader) -> Iterator[Block]:
+    """Give each record its line of targets; the numbers of both must be equal."""
+    records = 0
+    path = ""
+    for block in stream:
+        path = block.path
+        labels = targets.take(len(block))
+        if len(labels) < len(block):
+            total = records + len(block) + sum(map(len, stream))
+            raise UserError(_unequal(targets.path, targets.rows, "targets", path, total))
+        if block.labels is not None:
+            raise UserError(
+                f"{path}: has label columns, and {targets.path} gives targets too; keep one"
+            )
+        records += len(block)
+        yield block.with_labels(labels)
+    rest = targets.rest()
+    if rest:
+        raise UserError(_unequal(targets.path, records + rest, "targets", path, records))
+
+
+def _unequal(path: str, found: int, what: str, other: str, expected: int) -> str:
+    return (
+        f"{path}: has {found} {what}, but {other} has {expected} records; give one for each record,"
+        " in the same order"
+    )
+
+
+def _pair(stream: Iterator[Block], others: Iterator[Block], other_path: str) -> Iterator[Block]:
+    """Give each record the sequence of the same place in the paired file."""
+    held: list[bytes] = []
+    records, path = 0, ""
+    for block in stream:
+        path = block.path
+        while len(held) < len(block):
+            more = next(others, None)
+            if more is None:
+                found = records + len(held)
+                total = records + len(block) + sum(map(len, stream))
+                raise UserError(_unequal(other_path, found, "records", path, total))
+            held.extend(more.sequences)
+        yield replace(block, paired=held[: len(block)])
+        held = held[len(block) :]
+        records += len(block)
+    found = records + len(held) + sum(map(len, others))
+    if found != records:
+        raise UserError(_unequal(other_path, found, "records", path, records))

@@ -1,0 +1,141 @@
+"""Trials: configurations and seeds that depend on the run's seed and the trial's number alone."""
+
+from __future__ import annotations
+
+import json
+import random
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlutil_core.common.errors import UserError
+from dlutil_core.common.seeds import epoch_seed, loader_seed, trial_seed
+from dlutil_core.search.plan import hyperband
+from dlutil_core.search.sampling import plain_config, plan_document, sample_trials
+
+
+def space() -> dict[str, Any]:
+    return {
+        "units": random.choice([8, 16, 32, 64]),
+        "lr": 10 ** np.random.uniform(-4, -1),
+        "init": float(torch.rand(())),
+    }
+
+
+@given(seed=st.integers(0, 2**31), small=st.integers(0, 20), large=st.integers(0, 20))
+@settings(max_examples=25, deadline=None)
+def test_a_larger_search_begins_with_the_smaller_one(seed: int, small: int, large: int) -> None:
+    small, large = sorted((small, large))
+    assert sample_trials(space, large, seed)[:small] == sample_trials(space, small, seed)
+
+
+def test_random_state_from_before_is_no_matter() -> None:
+    first = sample_trials(space, 5, 1)
+    random.seed(99)
+    np.random.seed(99)
+    torch.manual_seed(99)
+    random.random()
+    assert sample_trials(space, 5, 1) == first
+    assert sample_trials(space, 5, 2) != first
+
+
+def test_configurations_differ_while_the_space_has_others() -> None:
+    def few() -> dict[str, Any]:
+        return {"a": random.choice([1, 2, 3]), "b": random.choice([True, False])}
+
+    found = [json.dumps(t["config"]) for t in sample_trials(few, 6, 1)]
+    assert len(set(found)) == 6
+    # When it has none, they come again; seeds differ.
+    trials = sample_trials(few, 20, 1)
+    assert len({json.dumps(t["config"]) for t in trials}) == 6
+    assert len({t["seed"] for t in trials}) == 20
+    assert [json.dumps(t["config"]) for t in trials[:6]] == found
+
+
+def test_a_space_of_one_configuration() -> None:
+    trials = sample_trials(lambda: {"lr": 0.1}, 3, 1)
+    assert [t["config"] for t in trials] == [{"lr": 0.1}] * 3
+    assert [t["trial"] for t in trials] == [0, 1, 2]
+
+
+def test_seeds_share_no_stream() -> None:
+    seeds = [trial_seed(7, j) for j in range(2000)]
+    seeds += [epoch_seed(7, e) for e in range(2000)]
+    seeds += [loader_seed(7)]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert trial_seed(7, 3) == int(
+        np.random.SeedSequence(7, spawn_key=(3,)).generate_state(1, np.uint64)[0] >> np.uint64(1)
+    )
+
+
+def test_neighbouring_seeds_of_runs_have_other_trials() -> None:
+    for one, other in pairwise(range(20)):
+        assert {trial_seed(one, j) for j in range(50)}.isdisjoint(
+            trial_seed(other, j) for j in range(50)
+        )
+
+
+def test_numpy_scalars_become_pythons() -> None:
+    config = plain_config(
+        {
+            "a": np.float32(0.5),
+            "b": np.int64(3),
+            "c": np.bool_(True),
+            "d": np.str_("relu"),
+            "e": (np.int8(1), [np.float64(0.25)]),
+            "f": {"g": np.uint8(2)},
+            "h": None,
+        }
+    )
+    assert config == {
+        "a": 0.5,
+        "b": 3,
+        "c": True,
+        "d": "relu",
+        "e": [1, [0.25]],
+        "f": {"g": 2},
+        "h": None,
+    }
+    assert json.loads(json.dumps(config)) == config
+    kinds = [type(config[name]) for name in "abcd"]
+    assert kinds == [float, int, bool, str]
+
+
+@pytest.mark.parametrize(
+    "config, told",
+    [
+        ([1, 2], "get_config returned [1, 2] (list), but must return a dictionary"),
+        (None, "get_config returned None (NoneType), but must return a dictionary"),
+        ({"lr": float("nan")}, "returned nan (float) for 'lr', which JSON cannot hold"),
+        ({"lr": np.float32("inf")}, "returned inf (float) for 'lr', which JSON cannot hold"),
+        ({"a": {"b": {1, 2}}}, "returned {1, 2} (set) for 'a.b', which JSON cannot hold"),
+        ({"net": torch.nn.ReLU()}, "returned ReLU() (ReLU) for 'net', which JSON cannot hold"),
+        ({"w": np.zeros(2)}, "returned array([0., 0.]) (ndarray) for 'w', which JSON cannot hold"),
+        ({3: "x"}, "returned the key 3, but keys must be texts"),
+    ],
+)
+def test_what_is_refused(config: Any, told: str) -> None:
+    with pytest.raises(UserError) as caught:
+        sample_trials(lambda: config, 1, 1, "my/def.py")
+    assert str(caught.value).startswith("my/def.py: get_config")
+    assert told in str(caught.value)
+
+
+def test_the_document_names_each_trials_bracket() -> None:
+    plan = hyperband(9)
+    trials = sample_trials(space, plan.trials, 4)
+    document = plan_document(plan, "hyperband", 4, trials)
+    assert [b["bracket"] for b in document["brackets"]] == [2, 1, 0]
+    for bracket in document["brackets"]:
+        for number in bracket["trials"]:
+            assert document["trials"][number]["bracket"] == bracket["bracket"]
+            assert document["trials"][number]["trial"] == number
+    numbers = [j for bracket in document["brackets"] for j in bracket["trials"]]
+    assert numbers == list(range(plan.trials))
+    assert json.loads(json.dumps(document)) == document
