@@ -78,7 +78,7 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
     if error is not None:
         raise UserError(f"{source}: {sentence(error)}")
     filled = _with_defaults(plain, schema())
-    filled["env"] = {name: env_text(value) for name, value in filled["env"].items()}
+    filled["env"] = {n: None if v is None else env_text(v) for n, v in filled["env"].items()}
     filled["precision"] = str(filled["precision"])
     if filled["search"]["method"] == "fixed" and not filled["search"]["config"]:
         raise UserError(

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from dlutil_core.common import run_lock
+from dlutil_core.common.run_lock import check_owner, owned_by
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import DISK_ERRORS
 from dlutil_core.common.logs import log
@@ -258,9 +258,9 @@ class Trainer:
 
 def _stored(write: Callable[..., None], *arguments: Any) -> None:
     try:
-        with run_lock.unchecked():
+        with owned_by(None):
             write(*arguments)
-        run_lock.check()
+        check_owner()
     except (UserError, OSError) as error:
         raise StoreFailure(str(error)) from error
 

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlutil_core.common import files, run_lock
+from dlutil_core.common import files
+from dlutil_core.common.run_lock import check_owner
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.hashes import sha256_file, sha256_text
 from dlutil_core.common.logs import log
@@ -100,7 +101,7 @@ class TrialFolder:
         found = self._config()
         if found is not None and found.get("key") == self.key:
             return
-        run_lock.check()
+        check_owner()
         leftovers = [p for p in self.folder.iterdir() if p.name != "lock" and p.is_file()]
         if leftovers:
             log.info("trial %s: what it depends on has changed, starting anew", self.folder.name)

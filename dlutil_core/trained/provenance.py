@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import PackageNotFoundError, version
+import os
+from collections.abc import Iterable
 from typing import Any
 
-from dlutil_core.job.run_spec import RESULT_VERSION, RunSpec
+from dlutil_core.common.identity import Places
+from dlutil_core.common.reads import FILE, Read
+from dlutil_core.common.version import __version__, package_versions
+from dlutil_core.job.run_spec import RESULT_VERSION, RunSpec, hashed_env
+from dlutil_core.search.plan import Plan
+
+PACKAGES = ("python", "torch", "numpy", "h5py")
 
 
-def versions() -> dict[str, str]:
-    """Versions of what computes the results."""
-    found = {"python": platform.python_version()}
-    for package in ("torch", "numpy", "h5py"):
-        found[package] = version(package).partition("+")[0]
-    return found
-
-
-def dlutil_version() -> str:
-    """The version of dlutil; of a checkout that is not installed, the package's own word."""
-    try:
-        return version("dlutil")
-    except PackageNotFoundError:
-        from dlutil_core.common.version import __version__
-
-        return __version__
+def data_sha256(reads: Iterable[Read], data_dir: str) -> dict[str, str]:
+    """Hashes of the files below the data folder that were read, by name."""
+    start = os.path.abspath(data_dir).rstrip("/") + "/"
+    files = (read for read in reads if read.kind == FILE and read.path.startswith(start))
+    return {read.path.removeprefix(start): read.sha256 for read in sorted(files)}
 
 
 def training_provenance(
-    spec: RunSpec, plan: dict[str, Any], plan_sha256: str, data: dict[str, str]
+    spec: RunSpec, plan: Plan, plan_sha256: str, data: dict[str, str]
 ) -> dict[str, Any]:
     """The content of `best/provenance.json`.
 
@@ -37,22 +32,22 @@ def training_provenance(
     spec
         The run; paths and cores are left out.
     plan, plan_sha256
-        The content of `search/plan.json` and its file's hash.
+        The search and the hash of `search/plan.json`.
     data
         Hashes of the training files by name.
     """
     return {
-        "dlutil": dlutil_version(),
+        "dlutil": __version__,
         "result_version": RESULT_VERSION,
-        "versions": versions(),
+        "versions": package_versions(PACKAGES),
         "config": {
             "seed": spec.seed,
             "batch_size": spec.batch_size,
             "device": spec.device,
             "threads_per_trial": spec.threads,
-            "search": {k: plan[k] for k in ("method", "max_epochs", "eta")},
+            "search": {"method": plan.method, "max_epochs": plan.max_epochs, "eta": plan.eta},
             "options": spec.options.identity(),
-            "env": spec.env,
+            "env_sha256": hashed_env(spec.env, os.environ),
         },
         "definition": {"train": spec.fingerprint},
         "plan_sha256": plan_sha256,
@@ -63,10 +58,10 @@ def training_provenance(
 def test_provenance(spec: RunSpec, model_sha256: str, data: dict[str, str]) -> dict[str, Any]:
     """The content of `test/provenance.json`: what the evaluation came from."""
     return {
-        "dlutil": dlutil_version(),
-        "versions": versions(),
+        "dlutil": __version__,
+        "versions": package_versions(PACKAGES),
         "definition": {"test": spec.fingerprint},
-        "env": spec.env,
+        "env_sha256": hashed_env(spec.env, os.environ),
         "model_sha256": model_sha256,
         "data_sha256": data,
     }
