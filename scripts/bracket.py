@@ -3,17 +3,17 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core.common.files import read_json
 from dlutil_core.job import script
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
 from dlutil_core.search.bracket import run_bracket
+from dlutil_core.search.plan import Plan
 
 
 def main(arguments: argparse.Namespace) -> None:
     run_bracket(
         LoadedRun(run_spec_of(arguments)),
-        plan=read_json(arguments.plan),
+        plan=Plan.read(arguments.plan),
         bracket=arguments.bracket,
         workers=max(1, arguments.cores // arguments.threads_per_trial),
         folder=arguments.out,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dlutil_core.job import script
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
-from dlutil_core.search.planning import write_plan
+from dlutil_core.search.sampling import write_plan
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -3,25 +3,27 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core.common.files import read_json, write_json
+from dlutil_core.common.files import format_field, write_json
 from dlutil_core.common.hashes import read_digests, sha256_file
+from dlutil_core.common.result_folder import BEST_PROVENANCE
 from dlutil_core.job import script
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
+from dlutil_core.search.plan import Plan
 from dlutil_core.search.winner import select_best
 from dlutil_core.trained.provenance import training_provenance
 
 
 def main(arguments: argparse.Namespace) -> None:
-    plan = read_json(arguments.plan)
-    winner = select_best(plan, arguments.brackets, arguments.out)
+    plan = Plan.read(arguments.plan)
+    winner = select_best(plan, arguments.brackets, arguments.out.parent)
     provenance = training_provenance(
         run_spec_of(arguments),
-        plan,
+        plan.settings,
         plan_sha256=sha256_file(arguments.plan),
         data=read_digests(arguments.digests),
     )
-    write_json(arguments.out / "provenance.json", provenance)
-    script.log.info("best: trial %s, score %s", winner["trial"], winner["score"])
+    write_json(arguments.out.parent / BEST_PROVENANCE, provenance)
+    script.log.info("best: trial %s, score %s", winner.trial, format_field(winner.score))
 
 
 if __name__ == "__main__":

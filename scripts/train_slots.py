@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core.common.files import read_json
 from dlutil_core.job import script
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
+from dlutil_core.search.plan import Plan
 from dlutil_core.search.rung_jobs import train_slots
 
 
@@ -14,7 +14,7 @@ def main(arguments: argparse.Namespace) -> None:
     first, end = arguments.slots
     train_slots(
         LoadedRun(run_spec_of(arguments)),
-        plan=read_json(arguments.plan),
+        plan=Plan.read(arguments.plan),
         bracket=arguments.bracket,
         rung=arguments.rung,
         slots=range(first, end),

@@ -88,13 +88,13 @@ class RunConfig:
         return fingerprint.analyse(self.definition, _python_path())
 
     @cached_property
-    def plan(self) -> plan.Plan:
+    def plan(self) -> plan.Schedule:
         """The plan: of the config, or of the search that the result folder holds."""
         method, epochs, eta = (self.search[k] for k in ("method", "max_epochs", "eta"))
         if not self.trains:
             document = read_json(self.plan_path)
             method, epochs, eta = (document[k] for k in ("method", "max_epochs", "eta"))
-        return plan.fixed(epochs) if method == "fixed" else plan.hyperband(epochs, eta)
+        return plan.schedule(method, epochs, eta)
 
     @property
     def seed(self) -> int:
@@ -317,7 +317,14 @@ class RunConfig:
         return told
 
 
-BEST_FILES = ("model.pt", "config.json", "history.csv", "leaderboard.csv", "provenance.json")
+BEST_FILES = (
+    "model.pt",
+    "config.json",
+    "history.csv",
+    "leaderboard.csv",
+    "network.csv",
+    "provenance.json",
+)
 TEST_FILES = (
     "metrics.json",
     "outputs.npz",
@@ -378,7 +385,7 @@ def placed(config: Mapping[str, Any], place: Callable[[str], str]) -> dict[str, 
 
 def bracket_files(number: int) -> list[str]:
     """What a bracket leaves, relative to the result folder."""
-    names = ("leaderboard.csv", "history.csv", "best.pt")
+    names = ("leaderboard.csv", "history.csv", "best.pt", "network.csv")
     return [f"search/bracket-{number}/{name}" for name in names]
 
 

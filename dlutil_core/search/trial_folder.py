@@ -24,8 +24,10 @@ from dlutil_core.common import files, run_lock
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.hashes import sha256_file, sha256_text
 from dlutil_core.common.logs import log
+from dlutil_core.search.plan import Trial
 
-Row = dict[str, float]
+EpochRow = dict[str, float]
+"""An epoch of a trial: `epoch`, `train_loss`, `train_…`, `val_loss`, `val_…`, `reward`."""
 
 AT_EPOCH = re.compile(r"at-(\d+)\.pt")
 
@@ -44,7 +46,7 @@ class Failure:
 class Record:
     """What a trial's folder says, when it says it validly."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[EpochRow] = field(default_factory=list)
     failure: Failure | None = None
 
 
@@ -57,14 +59,14 @@ class TrialFolder:
         `search/trials/{j:05d}` of the result folder.
     key
         Hash of all that the trial depends on; a folder with another key is emptied.
-    identity
-        What goes into `config.json` beside the key: trial, seed, configuration.
+    trial
+        The trial: its number, seed and configuration go into `config.json` beside the key.
     """
 
-    def __init__(self, folder: Path, key: str, identity: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, key: str, trial: Trial) -> None:
         self.folder = folder
         self.key = key
-        self.identity = identity
+        self.trial = trial
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -144,7 +146,7 @@ class TrialFolder:
         if rung_end:
             (self.folder / "last.pt").unlink(missing_ok=True)
 
-    def write_history(self, rows: list[Row]) -> None:
+    def write_history(self, rows: list[EpochRow]) -> None:
         """Write `history.csv` unless a longer valid one is there."""
         found = self._config() or {}
         if len(self._history(found)) >= len(rows):
@@ -192,9 +194,10 @@ class TrialFolder:
 
     def _write_config(self, extra: dict[str, Any]) -> None:
         kept = {k: extra[k] for k in ("history", "failure") if k in extra}
-        files.write_json(self.folder / "config.json", {"key": self.key, **self.identity, **kept})
+        told = {"trial": self.trial.number, "seed": self.trial.seed, "config": self.trial.config}
+        files.write_json(self.folder / "config.json", {"key": self.key, **told, **kept})
 
-    def _history(self, found: dict[str, Any]) -> list[Row]:
+    def _history(self, found: dict[str, Any]) -> list[EpochRow]:
         path = self.folder / "history.csv"
         wanted = found.get("history")
         if not isinstance(wanted, dict) or not path.exists():
@@ -215,9 +218,9 @@ class TrialFolder:
         return None
 
 
-def parse_row(fields: dict[str, str]) -> Row:
+def parse_row(fields: dict[str, str]) -> EpochRow:
     """A row of a history file: numbers; an empty field is NaN."""
-    row: Row = {k: float(v) if v else float("nan") for k, v in fields.items()}
+    row: EpochRow = {k: float(v) if v else float("nan") for k, v in fields.items()}
     for name in ("epoch", "trial"):
         if name in row:
             row[name] = int(row[name])

@@ -6,22 +6,23 @@ import json
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
+from dlutil_core.common import result_folder
 from dlutil_core.common.hashes import sha256_text
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.run_spec import RESULT_VERSION
+from dlutil_core.search.plan import Trial
 from dlutil_core.search.trial_folder import TrialFolder
 
 
-def trial_key(loaded: LoadedRun, trial: dict[str, Any]) -> str:
+def trial_key(loaded: LoadedRun, trial: Trial) -> str:
     """Hash of everything that a trial's result depends on."""
     spec = loaded.spec
     parts = {
         "fingerprint": spec.fingerprint,
         "data": spec.train_digest,
-        "config": trial["config"],
-        "trial_seed": trial["seed"],
+        "config": trial.config,
+        "trial_seed": trial.seed,
         "run_seed": spec.seed,
         "batch_size": spec.batch_size,
         "threads": spec.threads,
@@ -34,11 +35,10 @@ def trial_key(loaded: LoadedRun, trial: dict[str, Any]) -> str:
     return sha256_text(json.dumps(parts, sort_keys=True))
 
 
-def memo_of(loaded: LoadedRun, trial: dict[str, Any]) -> TrialFolder:
+def memo_of(loaded: LoadedRun, trial: Trial) -> TrialFolder:
     """The memo folder of a trial of the plan."""
-    folder = Path(loaded.spec.trials_dir) / f"{trial['trial']:05d}"
-    identity = {k: trial[k] for k in ("trial", "seed", "config")}
-    return TrialFolder(folder, trial_key(loaded, trial), identity)
+    folder = Path(loaded.spec.trials_dir) / result_folder.trial_name(trial.number)
+    return TrialFolder(folder, trial_key(loaded, trial), trial)
 
 
 @cache

@@ -28,7 +28,7 @@ def dlutil_version() -> str:
 
 
 def training_provenance(
-    spec: RunSpec, plan: dict[str, Any], plan_sha256: str, data: dict[str, str]
+    spec: RunSpec, search: dict[str, Any], plan_sha256: str, data: dict[str, str]
 ) -> dict[str, Any]:
     """The content of `best/provenance.json`.
 
@@ -36,8 +36,8 @@ def training_provenance(
     ----------
     spec
         The run; paths and cores are left out.
-    plan, plan_sha256
-        The content of `search/plan.json` and its file's hash.
+    search, plan_sha256
+        How the search was planned, and the hash of `search/plan.json`.
     data
         Hashes of the training files by name.
     """
@@ -50,7 +50,7 @@ def training_provenance(
             "batch_size": spec.batch_size,
             "device": spec.device,
             "threads_per_trial": spec.threads,
-            "search": {k: plan[k] for k in ("method", "max_epochs", "eta")},
+            "search": search,
             "options": spec.options.identity(),
             "env": spec.env,
         },

@@ -11,6 +11,7 @@ rule bracket:
         f"{RESULT}/search/bracket-{{bracket}}/leaderboard.csv",
         f"{RESULT}/search/bracket-{{bracket}}/history.csv",
         f"{RESULT}/search/bracket-{{bracket}}/best.pt",
+        f"{RESULT}/search/bracket-{{bracket}}/network.csv",
     log:
         f"{RESULT}/logs/bracket-{{bracket}}.log",
     conda:

@@ -7,7 +7,7 @@ rule select:
         brackets=expand(
             f"{RESULT}/search/bracket-{{bracket}}/{{name}}",
             bracket=BRACKETS,
-            name=["leaderboard.csv", "history.csv", "best.pt"],
+            name=["leaderboard.csv", "history.csv", "best.pt", "network.csv"],
         ),
         digests=digests(RUN.stage_files("train")),
     output:
