@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core.common.files import read_json
 from dlutil_core.job import script
+from dlutil_core.search.plan import Plan
 from dlutil_core.search.rung_jobs import rank_rung
 
 
 def main(arguments: argparse.Namespace) -> None:
     rank_rung(
-        read_json(arguments.plan), arguments.bracket, arguments.rung, arguments.slots, arguments.out
+        Plan.read(arguments.plan), arguments.bracket, arguments.rung, arguments.slots, arguments.out
     )
 
 

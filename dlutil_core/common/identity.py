@@ -18,6 +18,10 @@ from dlutil_core.common.files import read_json, write_json
 from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.common.reads import Read
 
+DATA = "{data}/"
+DEFINITION = "{definition}/"
+"""How the names of files below these folders begin in an identity."""
+
 
 @dataclass(frozen=True)
 class Places:
@@ -37,9 +41,9 @@ class Places:
         """A path as an identity holds it: below the result folder as it is, else with a word."""
         full = os.path.abspath(path)
         for word, folder in (
-            ("{data}/", self.data),
+            (DATA, self.data),
             ("", self.result),
-            ("{definition}/", self.definition),
+            (DEFINITION, self.definition),
         ):
             start = os.path.abspath(folder).rstrip("/") + "/"
             if full.startswith(start):
@@ -48,7 +52,7 @@ class Places:
 
     def path(self, name: str) -> str:
         """Where a named path lies now, absolute."""
-        for word, folder in (("{data}/", self.data), ("{definition}/", self.definition)):
+        for word, folder in ((DATA, self.data), (DEFINITION, self.definition)):
             if name.startswith(word):
                 return os.path.abspath(os.path.join(folder, name[len(word) :]))
         return os.path.abspath(os.path.join(self.result, name))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlutil_core.common.errors import UserError
-from dlutil_core.common.hash_memory import HashMemory
+from dlutil_core.common.hash_memory import HashMemory, Signature, signature
 from dlutil_core.common.reads import FILE, Read
 from dlutil_core.definition.opened_files import OpenedFiles
 from dlutil_core.job.devices import device_slot
@@ -41,8 +41,11 @@ class LoadedRun:
         self.spec = spec
         self.device: str | None = None
         self.memory = HashMemory()
+        self.verdicts: dict[str, bool] = {}
+        """Whether sets of reads, by name, were found to be what they were."""
         ignored = [Path(spec.result, name) for name in OWN_FOLDERS] if spec.result else []
         self.opened = OpenedFiles(ignored)
+        self._named_before: dict[str, Signature | None] = {}
 
     @cached_property
     def device_kind(self) -> str:
@@ -68,10 +71,17 @@ class LoadedRun:
         from dlutil_core.definition.executed import Definition
 
         _ = self.source
+        named = (*self.spec.data_files, *self.spec.definition_files)
+        self._named_before = {path: signature(path) for path in named}
         self.opened.start()
         found = Definition(self.spec.definition)
         self.source.check()
         return found
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the definition was executed."""
+        return "definition" in self.__dict__
 
     @cached_property
     def loaders(self) -> tuple[Any, Any]:
@@ -107,14 +117,18 @@ class LoadedRun:
             The definition or a file was changed meanwhile: nothing may be kept.
         """
         self.source.check()
-        named = (*self.spec.data_files, *self.spec.definition_files)
-        found = {*self.opened.reads(self.memory), *(self._named(path) for path in named)}
-        return tuple(sorted(found))
+        named = {self._named(path, before) for path, before in self._named_before.items()}
+        return tuple(sorted({*self.opened.reads(self.memory), *named}))
 
-    def _named(self, path: str) -> Read:
+    def _named(self, path: str, before: Signature | None) -> Read:
         sha256 = self.memory.file(path)
         if sha256 is None:
             raise UserError(f"{path}: there is no such file; check the data folder")
+        if signature(path) != before:
+            raise UserError(
+                f"{path}: was changed while it was used, so nothing that was made of it is kept; "
+                "run the same command again"
+            )
         return Read(os.path.abspath(path), FILE, sha256)
 
 

@@ -13,6 +13,9 @@ from dlutil_core.model.options import TrainingOptions
 RESULT_VERSION = 3
 """Raised when the same inputs give other results than before: old trials are then not reused."""
 
+TRAINING_PACKAGES = ("torch", "numpy")
+"""Packages whose versions a trial's bits may depend on."""
+
 
 @dataclass(frozen=True)
 class RunSpec:

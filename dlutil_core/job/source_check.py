@@ -1,4 +1,4 @@
-"""That `def.py` stays what the run began with, from before it is executed until results are kept."""
+"""That `def.py` stays what the run began with, from its execution until results are kept."""
 
 from __future__ import annotations
 

@@ -50,7 +50,9 @@ def _check_data(run: RunConfig) -> None:
     stored = set(map(os.path.normpath, run.values["storage"]))
     for path in preprocess.input_files(section) if section else []:
         if not os.path.exists(path) and os.path.normpath(path) not in stored:
-            raise UserError(f"{path}: there is no such file, which preprocess names; check the path")
+            raise UserError(
+                f"{path}: there is no such file, which preprocess names; check the path"
+            )
     motifs = run.values["explain"]["motifs"] if run.values["explain"]["enabled"] else None
     if motifs and not os.path.isfile(motifs):
         raise UserError(f"explain.motifs: {motifs}: there is no such file; check the path")

@@ -4,80 +4,51 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dlutil_core.common import result_folder as names
 from dlutil_core.preprocess import section as preprocess
 
 if TYPE_CHECKING:
     from dlutil_core.run.run_config import RunConfig
 
-BEST_FILES = ("model.pt", "config.json", "history.csv", "leaderboard.csv", "provenance.json")
-TEST_FILES = ("metrics.json", "outputs.npz", "provenance.json")
-FIGURE_FILES = ("intervals.json", "performance.svg", "errors.svg")
+TEST_FILES = (names.TEST_METRICS, names.TEST_OUTPUTS, names.TEST_PROVENANCE)
+FIGURE_FILES = (names.TEST_INTERVALS, "test/performance.svg", "test/errors.svg")
 EXPLAIN_FILES = (
-    *("summary.json", "filters.meme", "filters.jaspar", "filters.tsv", "attributions.npz"),
-    *("examples.svg", "filters.svg"),
+    *(names.EXPLAIN_SUMMARY, "explain/filters.meme", "explain/filters.jaspar"),
+    *("explain/filters.tsv", "explain/attributions.npz"),
+    *("explain/examples.svg", "explain/filters.svg"),
 )
-REPORT_FILES = (
-    "report.html",
-    *(f"search/{n}.svg" for n in ("learning_curves", "hyperparameters", "parallel_coordinates")),
-    "best/history.svg",
-)
-
-
-def bracket_files(number: int) -> list[str]:
-    """What a bracket leaves."""
-    names = ("leaderboard.csv", "history.csv", "best.pt")
-    return [f"search/bracket-{number}/{name}" for name in names]
 
 
 def search_files(run: RunConfig) -> list[str]:
     """The plan and what all brackets leave."""
-    brackets = [name for b in run.plan.brackets for name in bracket_files(b.number)]
-    return ["search/plan.json", *brackets]
-
-
-def best_files() -> list[str]:
-    """The best model and what is told of it."""
-    return [f"best/{name}" for name in BEST_FILES]
-
-
-def test_files() -> list[str]:
-    """What the evaluation writes."""
-    return [f"test/{name}" for name in TEST_FILES]
-
-
-def figure_files() -> list[str]:
-    """How the best model does on the test set: pictures and intervals."""
-    return [f"test/{name}" for name in FIGURE_FILES]
+    brackets = [name for b in run.plan.brackets for name in names.bracket_files(b.number)]
+    return [names.PLAN, *brackets]
 
 
 def prediction_files(name: str) -> list[str]:
     """The predictions of one file."""
-    return [f"predictions/{name}.npy", f"predictions/{name}.tsv"]
-
-
-def explain_files() -> list[str]:
-    """What the best model saw."""
-    return [f"explain/{name}" for name in EXPLAIN_FILES]
+    return [names.prediction(name), names.prediction_table(name)]
 
 
 def result_files(run: RunConfig) -> list[str]:
     """All that the manifest holds."""
-    found = [*search_files(run), *best_files()]
+    found = [*search_files(run), *names.BEST_FILES]
     if run.values["evaluate"]:
-        found += [*test_files(), *figure_files()]
+        found += [*TEST_FILES, *FIGURE_FILES]
     for name in run.files.predicted:
         found += prediction_files(name)
     if run.values["explain"]["enabled"]:
-        found += explain_files()
-    return [*found, *REPORT_FILES]
+        found += EXPLAIN_FILES
+    return [*found, *names.REPORT_FILES]
 
 
 def report_inputs(run: RunConfig) -> list[str]:
     """Files that the report tells of."""
     left_out = {"test/performance.svg", "test/errors.svg", "explain/attributions.npz"}
-    left_out |= set(REPORT_FILES)
-    names = [n for n in result_files(run) if not n.startswith("predictions/")]
-    return [n for n in names if n not in left_out and not n.endswith("/best.pt")]
+    left_out |= set(names.REPORT_FILES)
+    left_out.add(names.BEST_MODEL)
+    found = [n for n in result_files(run) if not n.startswith("predictions/")]
+    return [n for n in found if n not in left_out and not n.endswith(names.BEST_STATE)]
 
 
 def statistics(run: RunConfig) -> list[str]:

@@ -51,13 +51,13 @@ class RunConfig:
         return fingerprint.analyse(self.definition, _python_path())
 
     @cached_property
-    def plan(self) -> plan.Plan:
+    def plan(self) -> plan.Schedule:
         """The plan: of the config, or of the search that the result folder holds."""
         method, epochs, eta = (self.search[k] for k in ("method", "max_epochs", "eta"))
         if not self.trains:
             document = read_json(self.plan_path)
             method, epochs, eta = (document[k] for k in ("method", "max_epochs", "eta"))
-        return plan.fixed(epochs) if method == "fixed" else plan.hyperband(epochs, eta)
+        return plan.schedule(method, epochs, eta)
 
     @property
     def seed(self) -> int:

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dlutil_core.common import result_folder as names
 from dlutil_core.common.identity import identity_path
 from dlutil_core.common.version import code_sha256, package_versions
-from dlutil_core.job.run_spec import RESULT_VERSION
+from dlutil_core.job.run_spec import RESULT_VERSION, TRAINING_PACKAGES
 from dlutil_core.job.step import Request
 from dlutil_core.preprocess import parts as data_parts
 from dlutil_core.preprocess import section as preprocess
@@ -22,7 +23,6 @@ from dlutil_core.run.job_sizes import JobSizes
 from dlutil_core.run.report_arguments import told_preprocess
 from dlutil_core.run.run_config import RunConfig
 
-TRAINING_PACKAGES = ("torch", "numpy")
 DATA_PACKAGES = ("numpy", "h5py", "hdf5plugin")
 RESULT_PACKAGES = (
     *("python", "torch", "numpy", "h5py", "pandas", "scikit-learn", "matplotlib", "logomaker"),
@@ -153,7 +153,7 @@ class Steps:
 
     def _search(self) -> None:
         run = self.run
-        plan_file = self._results(["search/plan.json"])
+        plan_file = self._results([names.PLAN])
         training = self._training_part()
         keys = ("method", "max_epochs", "eta", "config")
         searched = {key: run.search[key] for key in keys}
@@ -168,7 +168,7 @@ class Steps:
             number = bracket.number
             name = f"bracket-{number}"
             inputs = [*plan_file, *self._stage_inputs("train")]
-            outputs = self._results(files.bracket_files(number))
+            outputs = self._results(names.bracket_files(number))
             self._add(name, training | {"bracket": number}, inputs, outputs, after_data=True)
         # What the brackets read is told in the model's provenance, so their identities are needed.
         identities = [f"identity/bracket-{b.number}.json" for b in run.plan.brackets]
@@ -176,13 +176,13 @@ class Steps:
             "best",
             self._made_part() | training,
             self._results([*files.search_files(run), *identities]),
-            self._results(files.best_files()),
+            self._results(names.BEST_FILES),
         )
         if run.values["keep_checkpoints"] != "all":
             self._add(
                 "prune",
                 {"keep": run.values["keep_checkpoints"]},
-                self._results(["search/plan.json", "best/leaderboard.csv"]),
+                self._results([names.PLAN, names.BEST_LEADERBOARD]),
                 self._results(["logs/pruned.txt"]),
             )
 
@@ -194,13 +194,13 @@ class Steps:
 
     def _best_model(self) -> None:
         run, made = self.run, self._made_part()
-        best = self._results(["best/model.pt", "best/provenance.json"])
+        best = self._results([names.BEST_MODEL, names.BEST_PROVENANCE])
         if run.values["evaluate"]:
             part = made | self._definition_part("test")
             inputs = [*best, *self._stage_inputs("test")]
-            self._add("test", part, inputs, self._results(files.test_files()), after_data=True)
-            inputs = self._results(["test/metrics.json", "test/outputs.npz"])
-            self._add("figures", made, inputs, self._results(files.figure_files()))
+            self._add("test", part, inputs, self._results(files.TEST_FILES), after_data=True)
+            inputs = self._results([names.TEST_METRICS, names.TEST_OUTPUTS])
+            self._add("figures", made, inputs, self._results(files.FIGURE_FILES))
         for name in run.files.predicted:
             part = made | self._definition_part("predict")
             inputs = [*best, *self._in_data([name]), *run.definition_files]
@@ -211,7 +211,7 @@ class Steps:
             part = made | self._definition_part(stage) | {"explain": section}
             motifs = [section["motifs"]] if section["motifs"] else []
             inputs = [*best, *self._stage_inputs(stage), *motifs]
-            self._add("explain", part, inputs, self._results(files.explain_files()), after_data=True)
+            self._add("explain", part, inputs, self._results(files.EXPLAIN_FILES), after_data=True)
 
     def _report(self) -> None:
         run, made = self.run, self._made_part()
@@ -224,9 +224,9 @@ class Steps:
             *self._results(files.report_inputs(run)),
             *self._in_data(files.statistics(run)),
         ]
-        self._add("report", part, inputs, self._results(files.REPORT_FILES))
+        self._add("report", part, inputs, self._results(names.REPORT_FILES))
         everything = self._results(files.result_files(run))
-        manifest = self._results(["MANIFEST.sha256"])
+        manifest = self._results([names.MANIFEST])
         self._add("manifest", {"files": len(everything)}, everything, manifest)
 
     # Trial jobs
@@ -237,7 +237,7 @@ class Steps:
         part = self._training_part() | {"bracket": bracket, "rung": rung}
         part["slots"] = [slots.start, slots.stop]
         before = [f"search/slots/bracket-{bracket}/rung-{rung - 1}.json"] if rung else []
-        inputs = [*self._results(["search/plan.json", *before]), *self._stage_inputs("train")]
+        inputs = [*self._results([names.PLAN, *before]), *self._stage_inputs("train")]
         name = f"slots/bracket-{bracket}/rung-{rung}/{job}"
         return self._request(name, part, inputs, self._results([f"search/{name}.json"]))
 
@@ -247,5 +247,5 @@ class Steps:
         name = f"slots/bracket-{bracket}/rung-{rung}"
         slots = [f"search/{name}/{job}.json" for job in jobs]
         part = {"result_version": RESULT_VERSION, "code": code_sha256()}
-        inputs = self._results(["search/plan.json", *slots])
+        inputs = self._results([names.PLAN, *slots])
         return self._request(name, part, inputs, self._results([f"search/{name}.json"]))

@@ -2,7 +2,8 @@
 
 The job's own process loads torch, the definition and the data once, with one thread, and forks
 (fork after a multi-threaded torch operation can hang; none has happened by then). On a GPU workers
-are started afresh, since CUDA does not survive a fork. Results cross as builtins and text.
+are started afresh, since CUDA does not survive a fork. What crosses are the
+dataclasses of `messages`, of builtins and text.
 """
 
 from __future__ import annotations
@@ -16,31 +17,26 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
 from dlutil_core.job.devices import device_slot
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.run_spec import RunSpec
+from dlutil_core.search.messages import Begins, EpochDone, JobFailed, NeedsMemory, Ready, Task
 from dlutil_core.search.outcome import Outcome
-from dlutil_core.search.trial_folder import Row
+from dlutil_core.search.trial_folder import EpochRow
+
+if TYPE_CHECKING:
+    from dlutil_core.search.trainer import Trainer
 
 MAX_DEATHS = 3
 """A trial whose worker is killed this often in one epoch fails the job."""
 
-Progress = Callable[[int, Row], None]
-
-
-@dataclass(frozen=True)
-class Task:
-    """Train this trial of the plan to this many epochs; `alone`: with nothing beside it."""
-
-    trial: dict[str, Any]
-    budget: int
-    alone: bool = False
+Progress = Callable[[int, EpochRow], None]
 
 
 class Worker:
@@ -62,7 +58,7 @@ class Worker:
         self.task = task
         self.epoch = 0
         with suppress(OSError):
-            self.connection.send((task.trial, task.budget, task.alone))
+            self.connection.send(task)
 
     def stop(self) -> None:
         """End the process at once; nothing in it is worth waiting for."""
@@ -105,9 +101,9 @@ class WorkerPool:
         again: list[Task] = []
         self._run(waiting, results, again)
         for task in again:
-            log.info("trial %d: out of memory, trying it alone", task.trial["trial"])
+            log.info("trial %d: out of memory, trying it alone", task.trial.number)
             self._stop_workers()
-            self._run(deque([Task(task.trial, task.budget, alone=True)]), results, [])
+            self._run(deque([replace(task, alone=True)]), results, [])
         if again:
             self._stop_workers()  # the last one has a device to itself
         return results
@@ -140,7 +136,7 @@ class WorkerPool:
         for worker in [w for w in self.workers if w.ready and w.task is None]:
             if not waiting:
                 return
-            own = next((t for t in waiting if t.trial["trial"] in worker.has_live), None)
+            own = next((t for t in waiting if t.trial.number in worker.has_live), None)
             task = own or self._unclaimed(waiting)
             waiting.remove(task)
             worker.give(task)
@@ -148,7 +144,7 @@ class WorkerPool:
     def _unclaimed(self, waiting: deque[Task]) -> Task:
         """The first trial that no other worker keeps in memory, or else simply the first."""
         claimed = set().union(*(w.has_live for w in self.workers))
-        return next((t for t in waiting if t.trial["trial"] not in claimed), waiting[0])
+        return next((t for t in waiting if t.trial.number not in claimed), waiting[0])
 
     def _receive(
         self,
@@ -158,33 +154,29 @@ class WorkerPool:
         again: list[Task],
     ) -> None:
         try:
-            kind, *content = worker.connection.recv()
+            message = worker.connection.recv()
         except (EOFError, OSError):
             self._died(worker, waiting)
             return
-        if kind == "ready":
-            worker.ready = True
-            return
-        if kind == "begins":
-            worker.epoch = content[0] - 1
-            return
-        if kind == "epoch":
-            worker.epoch = int(content[1]["epoch"])
-            self.progress(*content)
-            return
-        if kind == "error":
-            if content[1]:
-                log.error("%s", content[1])
-            raise UserError(content[0])
-        assert worker.task is not None
-        if kind == "done":
-            found = Outcome(*content)
-            results[found.trial] = found
-            worker.has_live.add(found.trial)
-        else:
-            assert kind == "memory", kind
-            again.append(worker.task)
-        worker.task = None
+        match message:
+            case Ready():
+                worker.ready = True
+            case Begins(epoch=epoch):
+                worker.epoch = epoch - 1
+            case EpochDone(trial=trial, row=row):
+                worker.epoch = int(row["epoch"])
+                self.progress(trial, row)
+            case JobFailed(sentence=sentence, traceback=trace):
+                if trace:
+                    log.error("%s", trace)
+                raise UserError(sentence)
+            case Outcome(trial=trial):
+                results[trial] = message
+                worker.has_live.add(trial)
+                worker.task = None
+            case NeedsMemory(task=task):
+                again.append(task)
+                worker.task = None
 
     def _died(self, worker: Worker, waiting: deque[Task]) -> None:
         """A worker ended by a signal is a kill, not a result: its trial resumes."""
@@ -203,14 +195,14 @@ class WorkerPool:
                     "run the same command again"
                 )
         elif task is not None:
-            trial, epoch = task.trial["trial"], worker.epoch + 1
+            trial, epoch = task.trial.number, worker.epoch + 1
             self.deaths[trial, epoch] += 1
             if self.deaths[trial, epoch] >= MAX_DEATHS:
                 raise UserError(
                     f"trial {trial}: its worker ended with {how} {MAX_DEATHS} times at epoch "
                     f"{epoch}; if the machine ran out of memory, give the job more or use fewer "
                     f"threads, then run the same command again (configuration: "
-                    f"{task.trial['config']})"
+                    f"{task.trial.config})"
                 )
             log.warning("trial %d: its worker ended with %s, the trial resumes", trial, how)
             waiting.appendleft(task)
@@ -233,39 +225,37 @@ def worker_main(
 
     loaded = carried if isinstance(carried, LoadedRun) else LoadedRun(carried)
 
-    def progress(trial: int, row: Row) -> None:
-        connection.send(("epoch", trial, row))
+    def progress(trial: int, row: EpochRow) -> None:
+        connection.send(EpochDone(trial, row))
 
     def begins(_: int, epoch: int) -> None:
-        connection.send(("begins", epoch))
+        connection.send(Begins(epoch))
 
     try:
         places = loaded.spec.trials_per_gpu
         with device_slot(loaded.device_kind, places, on_own) as device:
-            connection.send(("ready",))
+            connection.send(Ready())
             trainer = Trainer(loaded, progress, device, begins)
             while True:
-                trial, budget, alone = connection.recv()
-                connection.send(_answer(trainer, trial, budget, alone))
+                connection.send(_answer(trainer, connection.recv()))
     except UserError as error:
-        connection.send(("error", str(error), ""))
+        connection.send(JobFailed(str(error)))
         connection.recv()
     except (EOFError, OSError):
         os._exit(0)
 
 
-def _answer(trainer: Any, trial: dict[str, Any], budget: int, alone: bool) -> tuple[Any, ...]:
+def _answer(trainer: Trainer, task: Task) -> Outcome | NeedsMemory | JobFailed:
     from dlutil_core.search.trainer import OutOfMemory
 
     try:
-        found = trainer.train(trial, budget, alone)
+        return trainer.train(task.trial, task.budget, task.alone)
     except OutOfMemory:
-        return ("memory",)
+        return NeedsMemory(task)
     except UserError as error:
-        return ("error", str(error), "")
+        return JobFailed(str(error))
     except Exception:
-        return ("error", f"trial {trial['trial']}: dlutil failed", traceback.format_exc())
-    return ("done", found.trial, found.rows, found.status, found.message, found.traceback)
+        return JobFailed(f"trial {task.trial.number}: dlutil failed", traceback.format_exc())
 
 
 def _leave_with(parent: int) -> None:

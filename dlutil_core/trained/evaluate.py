@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from dlutil_core.common import files
+from dlutil_core.common.hashes import sha256_file
 from dlutil_core.common.logs import log
 from dlutil_core.common.nested import tree_leaves
-from dlutil_core.common.seeds import loader_seed, seed_everything
-from dlutil_core.common.hashes import sha256_file
 from dlutil_core.common.reads import Read
+from dlutil_core.common.seeds import loader_seed, seed_everything
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.model.base import BaseModel
 from dlutil_core.model.epoch_outputs import numpy_tree
@@ -49,7 +49,5 @@ def evaluate_best(loaded: LoadedRun, model_file: Path, out: Path) -> tuple[Read,
     log.info("test: %s", ", ".join(f"{n} {files.format_field(v)}" for n, v in metrics.items()))
     reads = loaded.reads()
     data = data_sha256(reads, spec.data_dir)
-    files.write_json(
-        out / "provenance.json", test_provenance(spec, sha256_file(model_file), data)
-    )
+    files.write_json(out / "provenance.json", test_provenance(spec, sha256_file(model_file), data))
     return reads

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from dlutil_core.common.identity import Places
+from dlutil_core.common.errors import UserError
+from dlutil_core.common.identity import DATA, Identity, identity_path
 from dlutil_core.common.reads import FILE, Read
 from dlutil_core.common.version import __version__, package_versions
 from dlutil_core.job.run_spec import RESULT_VERSION, RunSpec, hashed_env
-from dlutil_core.search.plan import Plan
 
 PACKAGES = ("python", "torch", "numpy", "h5py")
 
@@ -22,8 +23,29 @@ def data_sha256(reads: Iterable[Read], data_dir: str) -> dict[str, str]:
     return {read.path.removeprefix(start): read.sha256 for read in sorted(files)}
 
 
+def training_data(result: Path, steps: Iterable[str]) -> dict[str, str]:
+    """Hashes of the files below the data folder that these steps read, by name.
+
+    Raises
+    ------
+    UserError
+        A step has no identity: its results are not whole.
+    """
+    found: dict[str, str] = {}
+    for step in steps:
+        identity = Identity.read(identity_path(result, step))
+        if identity is None:
+            raise UserError(
+                f"{identity_path(result, step)}: is missing; run the same command again"
+            )
+        files = {r.path: r.sha256 for r in identity.reads if r.kind == FILE}
+        files |= {name: sha256 for name, sha256 in identity.inputs.items() if sha256 is not None}
+        found |= {k.removeprefix(DATA): v for k, v in files.items() if k.startswith(DATA)}
+    return dict(sorted(found.items()))
+
+
 def training_provenance(
-    spec: RunSpec, plan: Plan, plan_sha256: str, data: dict[str, str]
+    spec: RunSpec, search: dict[str, Any], plan_sha256: str, data: dict[str, str]
 ) -> dict[str, Any]:
     """The content of `best/provenance.json`.
 
@@ -31,8 +53,8 @@ def training_provenance(
     ----------
     spec
         The run; paths and cores are left out.
-    plan, plan_sha256
-        The search and the hash of `search/plan.json`.
+    search, plan_sha256
+        How the search was planned, and the hash of `search/plan.json`.
     data
         Hashes of the training files by name.
     """
@@ -45,7 +67,7 @@ def training_provenance(
             "batch_size": spec.batch_size,
             "device": spec.device,
             "threads_per_trial": spec.threads,
-            "search": {"method": plan.method, "max_epochs": plan.max_epochs, "eta": plan.eta},
+            "search": search,
             "options": spec.options.identity(),
             "env_sha256": hashed_env(spec.env, os.environ),
         },

@@ -13,6 +13,7 @@ rule bracket:
         update(f"{RESULT}/search/bracket-{{bracket}}/leaderboard.csv"),
         update(f"{RESULT}/search/bracket-{{bracket}}/history.csv"),
         update(f"{RESULT}/search/bracket-{{bracket}}/best.pt"),
+        update(f"{RESULT}/search/bracket-{{bracket}}/network.csv"),
     log:
         f"{RESULT}/logs/bracket-{{bracket}}.log",
     conda:

@@ -11,6 +11,7 @@ if (ROOT / "dlutil_core").is_dir() and str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.common import result_folder
 from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.run import arguments, result_files
 from dlutil_core.run.checks import check

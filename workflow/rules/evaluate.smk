@@ -10,7 +10,7 @@ if CFG["evaluate"]:
             definition=unhurried([DEFINITION, *RUN.definition_files]),
             data=data_files(RUN.files.awaited("test")),
         output:
-            update(results(result_files.test_files())),
+            update(results(result_files.TEST_FILES)),
         log:
             f"{RESULT}/logs/evaluate.log",
         conda:

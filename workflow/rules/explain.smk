@@ -26,7 +26,7 @@ rule explain:
             labels={"shows": "motifs of the filters"},
         ),
         files=update(
-            [path for path in results(result_files.explain_files()) if path[-4:] != ".svg"]
+            [path for path in results(result_files.EXPLAIN_FILES) if path[-4:] != ".svg"]
         ),
     log:
         f"{RESULT}/logs/explain.log",

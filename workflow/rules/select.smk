@@ -9,11 +9,11 @@ rule select:
             path
             for number in BRACKETS
             for path in made_by(
-                f"bracket-{number}", results(result_files.bracket_files(number))
+                f"bracket-{number}", results(result_folder.bracket_files(number))
             )
         ],
     output:
-        update(results(result_files.best_files())),
+        update(results(result_folder.BEST_FILES)),
     log:
         f"{RESULT}/logs/select.log",
     localrule: True
