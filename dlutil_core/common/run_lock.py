@@ -1,8 +1,8 @@
 """One run at a time works on a result folder.
 
 A run holds a file of the folder locked; the kernel lets go when its process ends, however it ends,
-so a killed run leaves no lock behind. Jobs may outlive a run whose main process was killed, and go on
-beside the jobs of the next run, which may have another config. Results of such an orphan are no
+so a killed run leaves no lock behind. Jobs may outlive a run whose main process was killed, and go
+on beside the jobs of the next run, which may have another config. Results of such an orphan are no
 longer wanted: it ends at its next write. What the memo of a trial holds already stays, so nothing
 that it trained is lost.
 """

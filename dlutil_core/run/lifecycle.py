@@ -89,9 +89,9 @@ class Lifecycle:
             written = made.is_file() and made.stat().st_mtime >= self.began - 1
             if not self.judge.is_stale(name) or written:
                 return (
-                    f"{self.run.result}: the results of {name} are not the present ones although the "
-                    f"run has ended ({why}): something was changed meanwhile; run the same command "
-                    "again"
+                    f"{self.run.result}: the results of {name} are not the present ones although "
+                    f"the run has ended ({why}): something was changed meanwhile; run the same "
+                    "command again"
                 )
         return ""
 

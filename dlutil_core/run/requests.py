@@ -1,7 +1,7 @@
-"""What jobs are given to read: requests as files named by their content, and the flag of stale steps.
+"""What jobs are given to read: requests as files named by their content, and the flag of staleness.
 
-Both lie in the working directory's `.snakemake/dlutil`. A file's name is the hash of what it holds, so
-that another run in the same directory, whatever its config, changes nothing that this one uses.
+Both lie in the working directory's `.snakemake/dlutil`. A file's name is the hash of what it holds,
+so that another run in the same directory, whatever its config, changes nothing that this one uses.
 """
 
 from __future__ import annotations

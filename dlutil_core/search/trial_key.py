@@ -17,7 +17,7 @@ from dlutil_core.search.trial_reads import TrialReads
 
 
 def trial_key(loaded: LoadedRun, trial: Trial) -> str:
-    """Hash of everything that a trial's result depends on but for what it reads: see `TrialReads`."""
+    """Hash of all that a trial's result depends on, but for what it reads (`TrialReads`)."""
     spec = loaded.spec
     parts = {
         "fingerprint": spec.fingerprint,

@@ -1,6 +1,6 @@
 """What the trials of memos read: sets of reads, each kept once under the hash of what it holds.
 
-A memo is valid while all that its trial read is what it was, which is found without running anything.
+A memo is valid while all that its trial read is what it was, which is found without running it.
 """
 
 from __future__ import annotations
