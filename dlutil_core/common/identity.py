@@ -46,8 +46,8 @@ class Places:
             (DEFINITION, self.definition),
         ):
             start = os.path.abspath(folder).rstrip("/") + "/"
-            if full.startswith(start):
-                return word + full[len(start) :]
+            if f"{full}/".startswith(start):
+                return word + (full[len(start) :] or ".")
         return full
 
     def path(self, name: str) -> str:
@@ -56,6 +56,13 @@ class Places:
             if name.startswith(word):
                 return os.path.abspath(os.path.join(folder, name[len(word) :]))
         return os.path.abspath(os.path.join(self.result, name))
+
+    def shown(self, name: str) -> str:
+        """A named path as the user would write it: with the folders that the config gives."""
+        for word, folder in ((DATA, self.data), (DEFINITION, self.definition)):
+            if name.startswith(word):
+                return os.path.join(folder, name[len(word) :])
+        return name if os.path.isabs(name) else os.path.join(self.result, name)
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ class Step:
         """From now on the results are not what their identity says."""
         missing = next((name for name, sha256 in self.before.items() if sha256 is None), None)
         if missing is not None:
-            path = self.request.places.path(missing)
+            path = self.request.places.shown(missing)
             raise UserError(f"{path}: there is no such file; check the path, or make it again")
         self.request.path.unlink(missing_ok=True)
 
@@ -101,7 +101,7 @@ class Step:
         for name, sha256 in self.before.items():
             if now.file(name) != sha256:
                 raise UserError(
-                    f"{self.request.places.path(name)}: was changed while it was used, so nothing "
+                    f"{self.request.places.shown(name)}: was changed while it was used, so nothing "
                     "that was made of it is kept; run the same command again"
                 )
 
@@ -121,7 +121,7 @@ class Step:
         written = {name: self.memory.file(places.path(name)) for name in names}
         missing = next((name for name, sha256 in written.items() if sha256 is None), None)
         if missing is not None:
-            raise UserError(f"{places.path(missing)}: was not written; run the same command again")
+            raise UserError(f"{places.shown(missing)}: was not written; run the same command again")
         declared = set(self.before)
         named = (Read(places.named(r.path), r.kind, r.sha256) for r in reads)
         kept = tuple(sorted({r for r in named if r.path not in declared}))

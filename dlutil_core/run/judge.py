@@ -54,10 +54,8 @@ class Judge:
     def _why(self, request: Request) -> str:
         found = Identity.read(request.path)
         damaged = self.present.damaged(found)
-        if damaged is not None:
-            path = request.places.path(damaged)
-            if Path(path).exists():
-                self.damaged.append(path)
+        if damaged is not None and Path(request.places.path(damaged)).exists():
+            self.damaged.append(request.places.shown(damaged))
         why = self.present.difference(found, request.part, request.inputs, request.outputs)
         return why or (f"{damaged} is not what was written" if damaged is not None else "")
 
@@ -78,7 +76,7 @@ def check_search(steps: Steps, memory: HashMemory) -> None:
         damaged = present.damaged(Identity.read(path))
         if damaged is not None:
             raise UserError(
-                f"{run.places.path(damaged)}: is not what the search wrote; search again, with "
+                f"{run.places.shown(damaged)}: is not what the search wrote; search again, with "
                 "--hyper (search.method: hyperband), which makes it anew"
             )
 

@@ -94,12 +94,15 @@ class RunConfig:
     @cached_property
     def env_sha256(self) -> dict[str, str]:
         """Hashes of the values of the environment variables that are part of the run."""
-        return hashed_env(self.values["env"], os.environ)
+        return hashed_env(self.values["env"], os.environ | self._given_environment)
+
+    @property
+    def _given_environment(self) -> dict[str, str]:
+        return {name: text for name, text in self.values["env"].items() if text is not None}
 
     def set_environment(self) -> None:
         """Give the variables of `env` to this process, and so to its jobs; nothing shows them."""
-        given = {name: text for name, text in self.values["env"].items() if text is not None}
-        os.environ.update(given)
+        os.environ.update(self._given_environment)
 
     @property
     def shown_values(self) -> dict[str, Any]:

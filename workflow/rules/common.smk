@@ -1,5 +1,6 @@
 # Reads the config, names things, says what is wrong before anything runs, and judges what is there.
 
+import logging
 import os
 import shlex
 import sys
@@ -60,6 +61,11 @@ GPUS = SIZES.gpus
 BRACKETS = {bracket.number: bracket for bracket in RUN.plan.brackets}
 KEEP = CFG["keep_checkpoints"]
 PRUNED = [f"{RESULT}/logs/pruned.txt"] if RUN.trains and KEEP != "all" else []
+
+# Outputs are kept until they are made again (`update`); that a job which fails had none yet is no news.
+logging.getLogger("snakemake.logging").addFilter(
+    lambda record: not record.getMessage().startswith("Cannot restore ")
+)
 
 # The interpreter that runs this workflow, or the one of the rule's conda environment, which finds
 # dlutil in a checkout or, alone and without the packages beside it, where it is installed. The order of
