@@ -17,6 +17,7 @@ def check(run: RunConfig) -> None:
     _check_data(run)
     _check_names(run)
     _check_packages(run)
+    _check_device(run)
     if not run.trains and not run.plan_path.is_file():
         raise UserError(
             f"{run.result}: holds no earlier search ({run.plan_path} is missing); search "
@@ -81,4 +82,18 @@ def _check_packages(run: RunConfig) -> None:
         raise UserError(
             "explain.enabled: the explanation is of DNA and RNA, but preprocess.alphabet is "
             "protein; set explain.enabled: false"
+        )
+
+
+GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
+"""What is there where a driver for NVIDIA's or AMD's cards is (the last under Windows)."""
+
+
+def _check_device(run: RunConfig) -> None:
+    """On a cluster the node of a job decides, which says so when it begins."""
+    absent = not any(map(os.path.exists, GPU_FILES))
+    if run.values["device"] == "cuda" and not run.values["cluster"] and absent:
+        raise UserError(
+            "device is cuda, but this machine has no GPU; use device: auto or cpu, or a machine "
+            "with a GPU"
         )

@@ -34,8 +34,12 @@ class Judge:
         """Steps that are to be made, each with the reason."""
         self.damaged: list[str] = []
         """Files that are not what a step wrote."""
+        self.different: dict[str, str] = {}
+        """Those among them that are not what is wanted themselves, whatever comes before."""
         for step in steps:
             why = self._why(step.request)
+            if why:
+                self.different[step.name] = why
             before = next((name for name in step.before if name in self.stale), "")
             if why or before:
                 self.stale[step.name] = why or f"{before} is made again"

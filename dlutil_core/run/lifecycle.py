@@ -84,7 +84,7 @@ class Lifecycle:
         A step that this run neither found present nor made (a run of a single target) is no matter.
         """
         now = Judge(self.judge.steps, HashMemory())
-        for name, why in now.stale.items():
+        for name, why in now.different.items():
             made = identity_path(self.run.result, name)
             written = made.is_file() and made.stat().st_mtime >= self.began - 1
             if not self.judge.is_stale(name) or written:

@@ -129,24 +129,32 @@ class Steps:
 
     # Search
 
-    def _definition_part(self, stage: str) -> dict[str, Any]:
+    def _source_part(self, stage: str) -> dict[str, Any]:
         run = self.run
         return {
             "definition": run.places.named(run.definition).rpartition("/")[2],
             "fingerprint": run.analysis.fingerprints[stage],
             "env_sha256": run.env_sha256,
-            "device": run.values["device"],
-            "threads_per_trial": run.search["threads_per_trial"],
-            "options": run.options.identity(),
             "run_seed": run.seed,
         }
 
-    def _training_part(self) -> dict[str, Any]:
-        return self._definition_part("train") | {
-            "batch_size": self.run.values["batch_size"],
+    def _definition_part(self, stage: str) -> dict[str, Any]:
+        run = self.run
+        return self._source_part(stage) | {
+            "device": run.values["device"],
+            "threads_per_trial": run.search["threads_per_trial"],
+            "options": run.options.identity(),
+        }
+
+    def _version_part(self) -> dict[str, Any]:
+        return {
             "result_version": RESULT_VERSION,
             "packages": package_versions(TRAINING_PACKAGES),
         }
+
+    def _training_part(self) -> dict[str, Any]:
+        batch_size = {"batch_size": self.run.values["batch_size"]}
+        return self._definition_part("train") | self._version_part() | batch_size
 
     def _stage_inputs(self, stage: str) -> list[str]:
         return [*self._in_data(self.run.files.of_stage(stage)), *self.run.definition_files]
@@ -159,7 +167,7 @@ class Steps:
         searched = {key: run.search[key] for key in keys}
         self._add(
             "plan",
-            training | {"search": searched},
+            self._source_part("train") | self._version_part() | {"search": searched},
             run.definition_files,
             plan_file,
             after_data=True,

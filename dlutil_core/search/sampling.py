@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def write_plan(
     What `def.py` read for it.
     """
     made = schedule(method, max_epochs, eta)
-    loaded = LoadedRun(spec)
+    loaded = LoadedRun(replace(spec, data_files=()))  # no configuration depends on data
     get_config = (lambda: config) if method == FIXED else _get_config(loaded)
     trials = sample_trials(get_config, made, spec.seed, spec.definition)
     Plan.of(made, spec.seed, trials).write(out)
