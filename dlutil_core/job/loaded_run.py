@@ -49,12 +49,10 @@ class LoadedRun:
     def loaders(self) -> tuple[Any, Any]:
         """The training and validation loaders, called under the run's seed."""
         from dlutil_core.common.seeds import loader_seed, seed_everything
-        from dlutil_core.definition.opened_files import watched_files
 
         definition = self.definition
         seed_everything(loader_seed(self.spec.seed))
-        with watched_files("get_train_generator", self.spec.data_dir):
-            train, val = definition.train_loaders(self.spec.data_dir, self.spec.batch_size)
+        train, val = definition.train_loaders(self.spec.data_dir, self.spec.batch_size)
         for loader in (train, val):
             source = getattr(loader, "source", None)
             if source is not None and not source.streamed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 from dlutil_core.common.hashes import joint_digest, read_digests
@@ -29,18 +28,11 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--digests", nargs="*", default=[], help="files with hashes of the stage's data"
     )
-    parser.add_argument(
-        "--watch-files", action="store_true", help="warn of files read without a digest"
-    )
 
 
 def run_spec_of(arguments: argparse.Namespace) -> RunSpec:
     """The run that these arguments describe."""
     digests = read_digests(arguments.digests)
-    if arguments.watch_files:
-        from dlutil_core.definition.opened_files import name_files
-
-        name_files(arguments.data, [str(Path(arguments.data, name)) for name in digests])
     return RunSpec(
         definition=arguments.definition,
         data_dir=arguments.data,

@@ -241,8 +241,6 @@ class RunConfig:
             words += ["--trials", f"{self.result}/search/trials"]
             if values["tensorboard"]:
                 words += ["--tensorboard", f"{self.result}/tensorboard"]
-        if values["data_files"].get(stage):
-            words.append("--watch-files")
         return shlex.join(words)
 
     def plan_arguments(self) -> str:

@@ -12,7 +12,6 @@ from dlutil_core.common import files
 from dlutil_core.common.logs import log
 from dlutil_core.common.nested import tree_leaves
 from dlutil_core.common.seeds import loader_seed, seed_everything
-from dlutil_core.definition.opened_files import watched_files
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.model.base import BaseModel
 from dlutil_core.model.epoch_outputs import numpy_tree
@@ -29,8 +28,7 @@ def evaluate_best(loaded: LoadedRun, model_file: Path, out: Path) -> dict[str, f
     model = restore_model(loaded, model_file)
     spec = loaded.spec
     seed_everything(loader_seed(spec.seed))
-    with watched_files("get_test_generator", spec.data_dir):
-        loader = loaded.definition.test_loader(spec.data_dir)
+    loader = loaded.definition.test_loader(spec.data_dir)
     call = loaded.definition.call
     y_true, y_pred, y_pred_loss = call("evaluation", model.outputs, loader)
     if type(model).evaluate is BaseModel.evaluate:
