@@ -9,7 +9,7 @@ A line is a JSON list: kind, process, path and, by kind,
 
 | kind | what happened | more |
 | --- | --- | --- |
-| `p` | a process began | instead of the path: its parent |
+| `p` | a process began | instead of the path: its parent; the log's length before a fork |
 | `r` | a file was opened to be read | its signature; none: it was not there |
 | `w` | a file was made or emptied | whether it was there before |
 | `c` | a file that was there was opened to be changed | |
@@ -31,6 +31,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -78,12 +79,17 @@ class Recorder:
         self.links: dict[str, str] = {}
         found = os.fstat(fd)
         self.file = (found.st_dev, found.st_ino)
-        self.write("p", parent)
+        self.write("p", parent, 0)
+        self.length = 0
+
+    def forking(self) -> None:
+        """Before a fork: remember how long the log is, for the child."""
+        self.length = os.fstat(self.fd).st_size
 
     def forked(self) -> None:
         """In the child of a fork: go on under a name of its own."""
         self.parent, self.process = self.process, _new_name()
-        self.write("p", self.parent)
+        self.write("p", self.parent, self.length)
 
     def write(self, kind: str, path: str, *more: Any) -> None:
         """Append one line."""
@@ -187,7 +193,7 @@ def record(recorder: Recorder) -> None:
     _publish()
     if not _hooked:
         _hooked = True
-        os.register_at_fork(after_in_child=_after_fork)
+        os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
         sys.addaudithook(_hook)
         _wrap_libraries()
 
@@ -262,13 +268,17 @@ def _publish() -> None:
             os.environ.pop("PYTHONPATH", None)
 
 
+def _before_fork() -> None:
+    for recorder in active:
+        with suppress(Exception):
+            recorder.forking()
+
+
 def _after_fork() -> None:
     _thread.busy = False
     for recorder in active:
-        try:
+        with suppress(Exception):
             recorder.forked()
-        except Exception:
-            continue
     if active:
         _publish()
 
@@ -364,12 +374,6 @@ def _on_library(arguments: tuple[Any, ...]) -> None:
         note(Recorder.read, arguments[0])
 
 
-def _on_import(arguments: tuple[Any, ...]) -> None:
-    """Of a compiled module, whose file the analysis of sources does not see."""
-    if arguments[1]:
-        note(Recorder.read, arguments[1])
-
-
 _HANDLERS: dict[str, Callable[[tuple[Any, ...]], None]] = {
     "open": _on_open,
     "os.listdir": _on_listing,
@@ -383,7 +387,8 @@ _HANDLERS: dict[str, Callable[[tuple[Any, ...]], None]] = {
     "os.truncate": lambda a: note(Recorder.changed, a[0]),
     "sqlite3.connect": _on_sqlite,
     "ctypes.dlopen": _on_library,
-    "import": _on_import,
+    # Of compiled modules, which the analysis of sources does not see.
+    "import": lambda a: note(Recorder.read, a[1]) if a[1] else None,
 }
 
 

@@ -59,7 +59,7 @@ class ReadLog:
         self.opened: dict[str, Opened] = {}
         self._family = {process}
         self._at = 0
-        self._parents: dict[str, str] = {}
+        self._parents: dict[str, tuple[str, int]] = {}
         self._own: set[str] = set()
         self._own_folders: set[str] = set()
 
@@ -69,28 +69,31 @@ class ReadLog:
             end = os.fstat(fd).st_size
         text = os.pread(fd, max(0, end - self._at), self._at)
         text = text[: text.rfind(b"\n") + 1]
-        lines = [json.loads(line) for line in text.splitlines()]
-        for line in lines:
-            if line[0] == "p":
-                self._parents[line[1]] = line[2]
-        chain = self._chain(process)
-        for line in lines:
-            self._take(line, chain)
-        self._at += len(text)
+        lines = [(len(line), json.loads(line)) for line in text.splitlines(keepends=True)]
+        for _, (kind, who, parent, *more) in lines:
+            if kind == "p":
+                self._parents[who] = parent, more[0]
+        turns = self._turns(process)
+        for length, line in lines:
+            # From a fork on, what the parent and its other children read is not the child's.
+            while turns and turns[-1][0] <= self._at:
+                self._family = {turns.pop()[1]}
+            self._take(line)
+            self._at += length
 
-    def _chain(self, process: str) -> list[str]:
-        """The process and those that it comes from."""
-        found = [process]
-        while parent := self._parents.get(found[-1]):
-            found.append(parent)
+    def _turns(self, process: str) -> list[tuple[int, str]]:
+        """Where the process, and those that it comes from, were forked; the latest first."""
+        found = []
+        while process in self._parents and process not in self._family:
+            parent, at = self._parents[process]
+            found.append((at, process))
+            process = parent
         return found
 
-    def _take(self, line: list[Any], chain: list[str]) -> None:
+    def _take(self, line: list[Any]) -> None:
         kind, who, path, *more = line
         if kind == "p":
-            if who in chain:  # From here on, what its parent's other children read is not its own.
-                self._family = {who}
-            elif path in self._family:
+            if path in self._family:
                 self._family.add(who)
         elif kind in "rl":
             if who in self._family:
