@@ -69,7 +69,7 @@ class LoadedRun:
 
         torch.set_num_threads(self.spec.threads)
         with model_settings(device or self.device or self.device_kind, self.spec.options):
-            return self.definition.model_class()(config)
+            return self.definition.model(config)
 
 
 def resolved_device(device: str) -> str:

@@ -16,7 +16,7 @@ class RunSpec:
 
     `device` is what the config says (`auto`, `cpu` or `cuda`), `train_digest` the hash of all
     training data, `fingerprint` that of the training part of `def.py`; `tensorboard` is the folder
-    for event files, or empty.
+    for event files, or empty; `epoch_timeout` the minutes after which an epoch ends the run.
     """
 
     definition: str
@@ -32,3 +32,4 @@ class RunSpec:
     trials_dir: str = ""
     trials_per_gpu: int = 1
     tensorboard: str = ""
+    epoch_timeout: float | None = None

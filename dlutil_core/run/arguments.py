@@ -26,6 +26,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fingerprint", default="", help="of the stage's part of def.py")
     parser.add_argument("--trials", default="", help="folder of the trials' memos")
     parser.add_argument("--tensorboard", default="", help="folder of event files; empty: none")
+    parser.add_argument("--epoch-timeout", type=float, help="minutes that an epoch may take")
     parser.add_argument(
         "--digests", nargs="*", default=[], help="files with hashes of the stage's data"
     )
@@ -55,6 +56,7 @@ def run_spec_of(arguments: argparse.Namespace) -> RunSpec:
         trials_dir=arguments.trials,
         trials_per_gpu=arguments.trials_per_gpu,
         tensorboard=arguments.tensorboard,
+        epoch_timeout=arguments.epoch_timeout,
     )
 
 

@@ -239,6 +239,8 @@ class RunConfig:
         if stage == "train":
             words += ["--batch-size", str(values["batch_size"])]
             words += ["--trials", f"{self.result}/search/trials"]
+            if self.search["epoch_timeout"] is not None:
+                words += ["--epoch-timeout", str(self.search["epoch_timeout"])]
             if values["tensorboard"]:
                 words += ["--tensorboard", f"{self.result}/tensorboard"]
         if values["data_files"].get(stage):
