@@ -68,7 +68,7 @@ def measure(case: Case, folder: Path, rounds: int, seconds: float) -> None:
         everyone.insert(0, harness.Contestant("by hand", by_hand(case, folder)))
     rounds = harness.race(everyone, rounds, seconds)
     size = f"{searched.trial_count} trials, {searched.epochs} epochs"
-    print(f"\\n{case.name}: {size}, {rounds} rounds")
+    print(f"\n{case.name}: {size}, {rounds} rounds")
     harness.print_times_of(everyone, everyone[0])
     named = {one.name: one for one in everyone}
     ratios = harness.ratios(named["bracket jobs"].wall, named[case.reference].wall)

@@ -186,7 +186,7 @@ def compare(
         for k, (reward, spent) in enumerate(ray_rewards(search, data, seeds)):
             rewards[k]["Ray Tune"], epochs[k]["Ray Tune"] = reward, spent
     size = f"{search.trial_count} trials, {search.epochs} epochs each"
-    print(f"\\nR = {max_epochs}: {seeds} seeds, {size}")
+    print(f"\nR = {max_epochs}: {seeds} seeds, {size}")
     print_comparison(rewards, epochs, f"R = {max_epochs}")
     return rewards
 

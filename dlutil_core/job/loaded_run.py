@@ -105,7 +105,7 @@ class LoadedRun:
 
         torch.set_num_threads(self.spec.threads)
         with model_settings(device or self.device or self.device_kind, self.spec.options):
-            return self.definition.model_class()(config)
+            return self.definition.model(config)
 
     def reads(self) -> tuple[Read, ...]:
         """What results of this process depend on: files that were read, and those that the config

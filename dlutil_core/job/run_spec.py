@@ -38,6 +38,8 @@ class RunSpec:
         Files that the stage is known to read, although nobody may see it.
     tensorboard
         The folder for event files, or empty.
+    epoch_timeout
+        Minutes after which an epoch ends the run; `None`: it may take what it takes.
     """
 
     definition: str
@@ -56,6 +58,7 @@ class RunSpec:
     trials_dir: str = ""
     trials_per_gpu: int = 1
     tensorboard: str = ""
+    epoch_timeout: float | None = None
 
 
 def hashed_env(names: Iterable[str], environment: Any) -> dict[str, str]:

@@ -33,6 +33,8 @@ def run_arguments(run: RunConfig, stage: str) -> str:
     if stage == "train":
         given["batch-size"] = values["batch_size"]
         given["trials"] = f"{run.result}/search/trials"
+        if run.search["epoch_timeout"] is not None:
+            given["epoch-timeout"] = run.search["epoch_timeout"]
         if values["tensorboard"]:
             given["tensorboard"] = f"{run.result}/tensorboard"
     words = [f"--{name}={value}" for name, value in given.items()]
@@ -62,6 +64,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--definition-file", action="append", default=[], help="a file that def.py reads")
     add("--trials", default="", help="folder of the trials' memos")
     add("--tensorboard", default="", help="folder of event files; empty: none")
+    add("--epoch-timeout", type=float, help="minutes that an epoch may take")
 
 
 def run_spec_of(arguments: argparse.Namespace) -> RunSpec:
@@ -83,6 +86,7 @@ def run_spec_of(arguments: argparse.Namespace) -> RunSpec:
         trials_dir=arguments.trials,
         trials_per_gpu=arguments.trials_per_gpu,
         tensorboard=arguments.tensorboard,
+        epoch_timeout=arguments.epoch_timeout,
     )
 
 

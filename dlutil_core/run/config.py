@@ -88,6 +88,12 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
     clip_norm = filled["clip_norm"]
     if clip_norm is not None and not math.isfinite(clip_norm):
         raise UserError(f"{source}: clip_norm is {clip_norm}, but must be a finite number")
+    epoch_timeout = filled["search"]["epoch_timeout"]
+    if epoch_timeout is not None and not math.isfinite(epoch_timeout):
+        raise UserError(
+            f"{source}: search.epoch_timeout is {epoch_timeout}, but must be a finite number; "
+            "leave it out for no limit"
+        )
     return filled
 
 

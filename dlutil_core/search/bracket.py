@@ -5,6 +5,8 @@ Li et al. 2018, JMLR 18(185), algorithm 1, the inner loop (successive halving).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.search import leaderboard
 from dlutil_core.search.outcome import OUT_OF_MEMORY, Outcome, outcome, promoted, ranked
 from dlutil_core.search.plan import Plan, Trial
+from dlutil_core.search.second_look import SecondLook
 from dlutil_core.search.trial_folder import EpochRow
 from dlutil_core.search.trial_key import memo_of
 from dlutil_core.search.workers import Task, WorkerPool
@@ -45,6 +48,9 @@ class BracketRun:
         self.bracket = plan.bracket(bracket)
         self.trials = {j: plan.trials[j] for j in self.bracket.trials}
         self.pool = WorkerPool(loaded, workers, self._progress)
+        self.is_largest = self.bracket is plan.brackets[0]
+        self.trained: list[int] = []
+        self.second_look: SecondLook | None = None
         self.budget = 0
         self.line: ProgressLine | None = None
         self.events: TrialEvents | None = None
@@ -62,14 +68,18 @@ class BracketRun:
         standings: list[leaderboard.Standing] = []
         last: dict[int, Outcome] = {}
         running = list(self.trials)
-        with self.pool:
+        with self.processes():
             for i, rung in enumerate(self.bracket.rungs):
                 order = ranked(self.train(running, rung.budget))
                 last |= {found.trial: found for found in order}
                 check_some_succeeded(self.bracket.number, list(last.values()))
                 standings += leaderboard.rung_standings(self.bracket, i, order, self.trials)
                 self._report(i, rung.budget, order)
+                self.finish_second_look()
+                if i == 0:
+                    self.start_second_look(order, rung.budget)
                 running = promoted(order, self.bracket.slots_after(i))
+            self.finish_second_look()
         return standings, list(last.values())
 
     def train(self, trials: list[int], budget: int) -> list[Outcome]:
@@ -83,6 +93,7 @@ class BracketRun:
                 tasks.append(Task(self.trials[j], budget))
             else:
                 found[j] = held
+        self.trained = [task.trial.number for task in tasks]
         if tasks:
             missing = sum(budget - len(self._rows(task.trial)) for task in tasks)
             with ProgressLine(f"to epoch {budget}", missing) as self.line:
@@ -90,6 +101,30 @@ class BracketRun:
         if self.events is not None:
             self.events.close()
         return list(found.values())
+
+    @contextmanager
+    def processes(self) -> Iterator[None]:
+        """Have workers meanwhile; none is left at the end, whatever happens."""
+        try:
+            with self.pool:
+                yield
+        finally:
+            if self.second_look is not None:
+                self.second_look.stop()
+
+    def start_second_look(self, outcomes: list[Outcome], budget: int) -> None:
+        """Look again at the trial of the first rung that was trained last, if one was, on a CPU."""
+        found = [o for o in outcomes if o.trial in self.trained and not o.failed]
+        if self.loaded.device_kind == "cpu" and found:
+            last = max(found, key=lambda o: o.trial)
+            trial = self.trials[last.trial]
+            self.second_look = SecondLook(self.loaded, trial, last, budget, self.is_largest)
+
+    def finish_second_look(self) -> None:
+        """Say what was seen, where something was looked at."""
+        if self.second_look is not None:
+            look, self.second_look = self.second_look, None
+            look.finish()
 
     def memo(self, trial: int, budget: int) -> Outcome | None:
         """What the trial's folder holds already."""

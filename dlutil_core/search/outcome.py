@@ -16,6 +16,7 @@ OK = "ok"
 DIVERGED = "diverged"
 RAISED = "raised"
 OUT_OF_MEMORY = "out-of-memory"
+CRASHED = "crashed"
 
 
 @dataclass(frozen=True)

@@ -107,8 +107,11 @@ def train_slots(
     budget = run.bracket.rungs[rung].budget
     going_on = list(run.trials) if ranking is None else files.read_json(ranking)["promoted"]
     filled = {slot: going_on[slot] for slot in slots if slot < len(going_on)}
-    with run.pool:
+    with run.processes():
         found = {o.trial: o for o in run.train(list(filled.values()), budget)}
+        if rung == 0 and slots.start == 0:
+            run.start_second_look(list(found.values()), budget)
+            run.finish_second_look()
     trained = [Slot(slot, found[filled[slot]] if slot in filled else None) for slot in slots]
     RungJob(bracket, rung, budget, trained).write(out)
     return run.reads()

@@ -23,6 +23,9 @@ from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.run_spec import RunSpec
 from dlutil_core.search.plan import FIXED, Plan, Schedule, Trial, schedule
 
+REPEATED = 8
+"""How many configurations are drawn twice, to see whether they are random by the seed alone."""
+
 DRAWS = 100
 """How often a configuration that was already drawn is drawn again before it is accepted."""
 
@@ -47,6 +50,13 @@ def write_plan(
     loaded = LoadedRun(replace(spec, data_files=()))  # no configuration depends on data
     get_config = (lambda: config) if method == FIXED else _get_config(loaded)
     trials = sample_trials(get_config, made, spec.seed, spec.definition)
+    if not is_repeatable(get_config, spec.seed):
+        log.warning(
+            "warning: %s: get_config gives other configurations each time under the same seed, so "
+            "this search cannot be repeated; draw from random, numpy.random or torch without "
+            "generators of your own, such as random.SystemRandom, secrets or default_rng()",
+            spec.definition,
+        )
     Plan.of(made, spec.seed, trials).write(out)
     counts = (made.trial_count, "trial"), (len(made.brackets), "bracket"), (made.epochs, "epoch")
     trials_text, brackets_text, epochs_text = (f"{n} {w}{'s' * (n != 1)}" for n, w in counts)
@@ -59,6 +69,21 @@ def _get_config(loaded: LoadedRun) -> Callable[[], Any]:
     definition = loaded.definition
     function = definition.get("get_config", "the search")
     return lambda: definition.call("get_config", function)
+
+
+def is_repeatable(get_config: Callable[[], Any], seed: int) -> bool:
+    """Whether `get_config` gives the same configuration twice under the same seeds."""
+    for number in range(REPEATED):
+        found = []
+        for _ in range(2):
+            seed_everything(trial_seed(seed, number))
+            try:
+                found.append(plain_config(get_config()))
+            except UserError:  # of a list of configurations that has come to its end, say
+                return False
+        if found[0] != found[1]:
+            return False
+    return True
 
 
 def sample_trials(

@@ -14,13 +14,14 @@ from dlutil_core.common.files import DISK_ERRORS
 from dlutil_core.common.logs import log
 from dlutil_core.common.run_lock import check_owner, owned_by
 from dlutil_core.common.seeds import seed_everything
-from dlutil_core.definition.executed import told
+from dlutil_core.definition.executed import kept_folder, put_back, told
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.model.checkpoint import canonical
 from dlutil_core.model.compiling import CompileFailure
 from dlutil_core.search import outcome as outcomes
 from dlutil_core.search.outcome import Outcome
 from dlutil_core.search.plan import Trial
+from dlutil_core.search.restored import StateOutsideSave, check_restored, machine
 from dlutil_core.search.trial_folder import EpochRow, Failure, Record, TrialFolder
 from dlutil_core.search.trial_key import memo_of
 
@@ -29,6 +30,9 @@ SAVE_SECONDS = 3.0
 
 LIVE_MODELS = 32
 """Trials whose models a process keeps in memory between rungs."""
+
+MACHINE = "trained_on"
+"""The key of a checkpoint that tells which machine's bits it holds."""
 
 Progress = Callable[[int, EpochRow], None]
 
@@ -68,6 +72,7 @@ class LiveTrial:
         best = None if self.best_epoch == self.epoch else self.best
         return {
             **self.model.save(),
+            MACHINE: machine(),
             "epoch": self.epoch,
             "history": self.rows,
             "best": best,
@@ -85,6 +90,7 @@ class LiveTrial:
 def weights_only(state: dict[str, Any]) -> dict[str, Any]:
     """A copy of what `save` returned without what only further training needs."""
     left_out = {"optimizer", "scheduler", "epoch", "history", "best", "best_epoch", "key", "reads"}
+    left_out.add(MACHINE)
     kept: dict[str, Any] = canonical({k: v for k, v in state.items() if k not in left_out})
     return kept
 
@@ -174,9 +180,10 @@ class Trainer:
         _ = self.loaded.loaders  # what fails here is no trial's fault
         live: LiveTrial | None = None
         try:
-            live = self._live(trial, store, budget)
-            self._fit(trial, live, store, budget)
-        except (StoreFailure, CompileFailure, KeyboardInterrupt, OutOfMemory):
+            with kept_folder():
+                live = self._live(trial, store, budget)
+                self._fit(trial, live, store, budget)
+        except (StoreFailure, StateOutsideSave, CompileFailure, KeyboardInterrupt, OutOfMemory):
             raise
         except BaseException as error:
             if isinstance(error, OSError) and error.errno in DISK_ERRORS:
@@ -205,14 +212,36 @@ class Trainer:
         content = store.latest(budget)
         if content is not None:
             live.restore(content)
+            if live.epoch < budget:
+                self._check_restored(trial, live, content)
         return live
+
+    def _check_restored(self, trial: Trial, live: LiveTrial, content: dict[str, Any]) -> None:
+        """Refuse to go on from a checkpoint that does not hold all that the model is."""
+        spec = self.loaded.spec
+        alike = content.get(MACHINE) == machine()
+        exactly = alike and (self.loaded.device_kind == "cpu" or spec.options.deterministic)
+        val = self.loaded.loaders[1]
+        check_restored(live.model, val, trial.number, live.seed, live.rows[-1], exactly)
+
+    def restore_again(self, trial: Trial, epoch: int) -> None:
+        """Restore a trial from its checkpoint of this epoch, only to see whether it is the same."""
+        content = memo_of(self.loaded, trial).at(epoch)
+        if content is None:
+            return
+        seed_everything(trial.seed)
+        live = LiveTrial(self.loaded.model(trial.config, self.device), trial.seed)
+        live.restore(content)
+        self._check_restored(trial, live, content)
 
     def _fit(self, trial: Trial, live: LiveTrial, store: TrialFolder, budget: int) -> None:
         patience = self.loaded.spec.options.early_stop
         saved = time.monotonic()
+        folder = os.getcwd()
 
         def on_epoch(row: EpochRow) -> bool:
             nonlocal saved
+            put_back(folder)
             live.add(row)
             self.progress(trial.number, row)
             if outcomes.diverged(row):

@@ -96,6 +96,8 @@ class TrialFolder:
                 leftover.unlink(missing_ok=True)
             yield
         finally:
+            # Closing alone would not do: processes of a DataLoader hold the same lock.
+            fcntl.flock(handle, fcntl.LOCK_UN)
             os.close(handle)
 
     def record(self) -> Record:

@@ -17,7 +17,7 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +27,25 @@ from dlutil_core.job.devices import device_slot
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.run_spec import RunSpec
 from dlutil_core.search.messages import Begins, EpochDone, JobFailed, NeedsMemory, Ready, Task
-from dlutil_core.search.outcome import Outcome
-from dlutil_core.search.trial_folder import EpochRow
+from dlutil_core.search.outcome import CRASHED, Outcome, outcome
+from dlutil_core.search.trial_folder import EpochRow, Failure
+from dlutil_core.search.trial_key import memo_of
 
 if TYPE_CHECKING:
     from dlutil_core.search.trainer import Trainer
 
 MAX_DEATHS = 3
-"""A trial whose worker is killed this often in one epoch fails the job."""
+"""A trial whose worker is killed this often in one epoch fails the job; if its worker crashes, the
+trial has failed."""
+
+FAULTS = {
+    signal.SIGSEGV,
+    signal.SIGABRT,
+    signal.SIGBUS,
+    signal.SIGFPE,
+    signal.SIGILL,
+}
+"""Signals that a process brings upon itself; every other one comes from outside: a kill."""
 
 Progress = Callable[[int, EpochRow], None]
 
@@ -51,14 +62,28 @@ class Worker:
         self.ready = False
         self.task: Task | None = None
         self.epoch = 0
+        self.since = time.monotonic()
+        self.rows: list[EpochRow] = []
         self.has_live: set[int] = set()
 
     def give(self, task: Task) -> None:
         """Start on a task; a worker that was killed meanwhile is noticed where it is heard."""
         self.task = task
         self.epoch = 0
+        self.rows = []
+        self.since = time.monotonic()
         with suppress(OSError):
             self.connection.send(task)
+
+    def has_trained(self, row: EpochRow) -> None:
+        """Take note of an epoch of the task."""
+        self.rows.append(row)
+        self.begins(int(row["epoch"]) + 1)
+
+    def begins(self, epoch: int) -> None:
+        """Take note that an epoch of the task begins."""
+        self.epoch = epoch - 1
+        self.since = time.monotonic()
 
     def stop(self) -> None:
         """End the process at once; nothing in it is worth waiting for."""
@@ -85,7 +110,7 @@ class WorkerPool:
         self.size = workers
         self.progress = progress or (lambda trial, row: None)
         self.workers: list[Worker] = []
-        self.deaths: Counter[tuple[int, int]] = Counter()
+        self.deaths: Counter[tuple[int, int, bool]] = Counter()
         self.early_deaths = 0
 
     def __enter__(self) -> WorkerPool:
@@ -113,9 +138,27 @@ class WorkerPool:
         while waiting or any(w.task for w in self.workers):
             self._hand_out(waiting)
             ends: list[Any] = [w.connection for w in self.workers]
-            for ready in wait(ends):
+            for ready in wait(ends, self._patience()):
                 worker = next(w for w in self.workers if w.connection is ready)
                 self._receive(worker, waiting, results, again)
+
+    def _patience(self) -> float | None:
+        """Seconds until an epoch takes too long, where there is a limit; then it is an error."""
+        limit = self.loaded.spec.epoch_timeout
+        busy = [worker for worker in self.workers if worker.task is not None]
+        if limit is None or not busy:
+            return None
+        slowest = min(busy, key=lambda worker: worker.since)
+        left = slowest.since + 60 * limit - time.monotonic()
+        if left <= 0 and not slowest.connection.poll():
+            assert slowest.task is not None
+            raise UserError(
+                f"trial {slowest.task.trial.number}: epoch {slowest.epoch + 1} takes longer than "
+                f"the {limit:g} minutes of search.epoch_timeout; look for what it waits for, or "
+                f"raise the limit, then run the same command again (configuration: "
+                f"{slowest.task.trial.config})"
+            )
+        return max(left, 0.0)
 
     def _start(self, count: int, alone: bool = False) -> None:
         if len(self.workers) < count:
@@ -156,15 +199,15 @@ class WorkerPool:
         try:
             message = worker.connection.recv()
         except (EOFError, OSError):
-            self._died(worker, waiting)
+            self._died(worker, waiting, results)
             return
         match message:
             case Ready():
                 worker.ready = True
             case Begins(epoch=epoch):
-                worker.epoch = epoch - 1
+                worker.begins(epoch)
             case EpochDone(trial=trial, row=row):
-                worker.epoch = int(row["epoch"])
+                worker.has_trained(row)
                 self.progress(trial, row)
             case JobFailed(sentence=sentence, traceback=trace):
                 if trace:
@@ -178,36 +221,76 @@ class WorkerPool:
                 again.append(task)
                 worker.task = None
 
-    def _died(self, worker: Worker, waiting: deque[Task]) -> None:
-        """A worker ended by a signal is a kill, not a result: its trial resumes."""
+    def _died(self, worker: Worker, waiting: deque[Task], results: dict[int, Outcome]) -> None:
+        """A worker that was killed is no result: its trial resumes. One that crashes may be one."""
         worker.process.join()
         self.workers.remove(worker)
         worker.connection.close()
-        code = worker.process.exitcode or 0
-        how = f"signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"exit code {code}"
+        death = Death(worker.process.exitcode or 0)
         task = worker.task
         if task is None and not worker.ready:
-            self.early_deaths += 1
-            if self.early_deaths >= MAX_DEATHS:
-                raise UserError(
-                    f"a worker ended with {how} before it trained anything, {MAX_DEATHS} times; if "
-                    "the machine ran out of memory, give the job more or use fewer threads, then "
-                    "run the same command again"
-                )
+            self._died_early(death)
         elif task is not None:
             trial, epoch = task.trial.number, worker.epoch + 1
-            self.deaths[trial, epoch] += 1
-            if self.deaths[trial, epoch] >= MAX_DEATHS:
+            self.deaths[trial, epoch, death.by_own_fault] += 1
+            if self.deaths[trial, epoch, death.by_own_fault] < MAX_DEATHS:
+                log.warning("trial %d: its worker ended with %s, the trial resumes", trial, death)
+                waiting.appendleft(task)
+            elif death.by_own_fault:
+                results[trial] = self._crashed(worker, task, death)
+            else:
                 raise UserError(
-                    f"trial {trial}: its worker ended with {how} {MAX_DEATHS} times at epoch "
+                    f"trial {trial}: its worker ended with {death} {MAX_DEATHS} times at epoch "
                     f"{epoch}; if the machine ran out of memory, give the job more or use fewer "
                     f"threads, then run the same command again (configuration: "
                     f"{task.trial.config})"
                 )
-            log.warning("trial %d: its worker ended with %s, the trial resumes", trial, how)
-            waiting.appendleft(task)
         alone = task is not None and task.alone
         self._start(min(self.size, len(self.workers) + 1), alone)
+
+    def _died_early(self, death: Death) -> None:
+        self.early_deaths += 1
+        if self.early_deaths >= MAX_DEATHS:
+            raise UserError(
+                f"a worker ended with {death} before it trained anything, {MAX_DEATHS} times; if "
+                "the machine ran out of memory, give the job more or use fewer threads, then "
+                "run the same command again"
+            )
+
+    def _crashed(self, worker: Worker, task: Task, death: Death) -> Outcome:
+        """The outcome of a trial that ends its process, kept in its memo like any other failure."""
+        memo = memo_of(self.loaded, task.trial)
+        with memo.lock():
+            memo.prepare()
+            rows = memo.record().rows
+            rows += [row for row in worker.rows if row["epoch"] > len(rows)]
+            epoch = len(rows) + 1
+            message = f"ended its process with {death} in epoch {epoch}, {MAX_DEATHS} times"
+            log.info("trial %d failed in epoch %d: it %s", task.trial.number, epoch, message)
+            if rows:
+                memo.write_history(rows)
+            memo.write_failure(Failure(epoch, CRASHED, message, f"{message}\n"))
+            patience = self.loaded.spec.options.early_stop
+            found = outcome(task.trial.number, memo.record(), task.budget, patience)
+        assert found is not None
+        return found
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a worker ended: `code` is its exit code, or minus the signal."""
+
+    code: int
+
+    @property
+    def by_own_fault(self) -> bool:
+        """Whether what runs in it ended it: by a crash, or by `os._exit`."""
+        return self.code >= 0 or -self.code in FAULTS
+
+    def __str__(self) -> str:
+        if self.code >= 0:
+            return f"exit code {self.code}"
+        return f"signal {-self.code} ({signal.strsignal(-self.code)})"
 
 
 def worker_main(
@@ -220,7 +303,7 @@ def worker_main(
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=leave_with, args=(parent,), daemon=True).start()
     from dlutil_core.search.trainer import Trainer
 
     loaded = carried if isinstance(carried, LoadedRun) else LoadedRun(carried)
@@ -258,7 +341,7 @@ def _answer(trainer: Trainer, task: Task) -> Outcome | NeedsMemory | JobFailed:
         return JobFailed(f"trial {task.trial.number}: dlutil failed", traceback.format_exc())
 
 
-def _leave_with(parent: int) -> None:
+def leave_with(parent: int) -> None:
     """End when the job that started this worker is gone."""
     while os.getppid() == parent:
         time.sleep(0.3)

@@ -54,7 +54,7 @@ def test_a_command_line_says_all_that_a_script_needs(monkeypatch: pytest.MonkeyP
         compile=True,
         tensorboard=True,
         trials_per_gpu=2,
-        search={"threads_per_trial": 2},
+        search={"threads_per_trial": 2, "epoch_timeout": 2.5},
         data_files={"train": ["train.h5", "new/*"]},
     )
     assert spec == RunSpec(
@@ -73,6 +73,7 @@ def test_a_command_line_says_all_that_a_script_needs(monkeypatch: pytest.MonkeyP
         trials_dir="out/search/trials",
         trials_per_gpu=2,
         tensorboard="out/tensorboard",
+        epoch_timeout=2.5,
     )
 
 
