@@ -112,8 +112,13 @@ def a_link(path: Path) -> None:
     path.symlink_to(kept.name)
 
 
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 DAMAGES: tuple[Callable[[Path], None], ...] = (
-    *(flipped, truncated, emptied, foreign, removed, quietly_edited, a_link),
+    *(flipped, truncated, emptied, foreign, removed, quietly_edited, a_link, a_folder),
 )
 
 
@@ -141,6 +146,8 @@ def touched(folder: Path, when: str) -> None:
 
 def exchanged(one: Path, other: Path) -> None:
     """Two files change places, each with its times."""
+    if one == other:
+        return
     between = one.with_name(one.name + ".between")
     os.rename(one, between)
     os.rename(other, one)
