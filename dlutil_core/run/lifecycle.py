@@ -19,7 +19,6 @@ from dlutil_core.common.run_lock import RunLock
 from dlutil_core.run.judge import Judge
 from dlutil_core.run.requests import Requests
 from dlutil_core.run.run_config import RunConfig
-from dlutil_core.run.steps import Steps
 from dlutil_core.run.warnings import run_warnings
 
 
@@ -56,7 +55,6 @@ class Lifecycle:
         folder = Path(self.run.result)
         self._lock = RunLock(folder)
         remove_leftovers(folder)
-        settle_times(self.judge.steps)
         Requests(writes=True).remove_old()
         definition = os.path.relpath(self.run.definition, self.run.result)
         note = {"definition": definition, "config": self.run.shown_values}
@@ -135,21 +133,6 @@ def remove_leftovers(result: Path) -> None:
         for name in names:
             if name.startswith(".") and name.endswith(".tmp"):
                 Path(folder, name).unlink(missing_ok=True)
-
-
-def settle_times(steps: Steps) -> None:
-    """Results that are dated in the future get the present time.
-
-    A clock that was set back leaves such ones. Snakemake would take what is made of them for older
-    than they are, and the job for failed; what they hold is looked at in any case.
-    """
-    now = time.time()
-    for step in steps:
-        for name in (*step.request.outputs, f"identity/{step.name}.json"):
-            path = step.request.places.path(name)
-            with suppress(OSError):
-                if os.stat(path).st_mtime > now:
-                    os.utime(path)
 
 
 def sentences(logs: Path, since: float) -> list[str]:

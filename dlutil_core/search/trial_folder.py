@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 EpochRow = dict[str, float]
 """An epoch of a trial: `epoch`, `train_loss`, `train_…`, `val_loss`, `val_…`, `reward`."""
 
+KEPT = ("reads", "history", "failure")
+"""What `config.json` holds beside the trial and its key."""
+
 AT_EPOCH = re.compile(r"at-(\d+)\.pt")
 
 
@@ -226,7 +229,7 @@ class TrialFolder:
         return found if found.pop("sha256", None) == _sha256_of(found) else None
 
     def _write_config(self, extra: dict[str, Any]) -> None:
-        kept = {k: extra[k] for k in ("reads", "history", "failure") if k in extra}
+        kept: dict[str, Any] = {k: extra[k] for k in KEPT if k in extra}
         told = {"trial": self.trial.number, "seed": self.trial.seed, "config": self.trial.config}
         content = {"key": self.key, **told, **kept}
         marked = content | {"sha256": _sha256_of(content)}

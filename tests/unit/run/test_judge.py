@@ -19,7 +19,7 @@ from dlutil_core.common.reads import ABSENT, FILE, FOLDER, Read
 from dlutil_core.job.step import Step
 from dlutil_core.run.job_sizes import JobSizes
 from dlutil_core.run.judge import Judge
-from dlutil_core.run.lifecycle import settle_times
+from dlutil_core.run.odd_times import settle_times
 from dlutil_core.run.steps import Steps
 
 CONFIG: dict[str, Any] = {
@@ -242,13 +242,13 @@ def test_a_folder_where_a_result_belongs_is_refused(path: str) -> None:
         stale()
 
 
-def test_results_of_the_future_get_the_present_time() -> None:
-    future = time.time() + 86400
+@pytest.mark.parametrize("future", [0, time.time() + 86400, 2**33])
+def test_results_that_are_oddly_dated_get_the_present_time(future: float) -> None:
     for path in (*Path("out").rglob("*"), Path("data/train.h5")):
         os.utime(path, (future, future))
     settle_times(steps())
     now = time.time()
-    assert Path("data/train.h5").stat().st_mtime > now, "what the user gave is left alone"
+    assert Path("data/train.h5").stat().st_mtime == future, "what the user gave is left alone"
     written = [p for p in Path("out").rglob("*") if p.is_file()]
-    assert written and all(p.stat().st_mtime <= now for p in written)
+    assert written and all(1 <= p.stat().st_mtime <= now for p in written)
     assert stale() == []
