@@ -58,8 +58,12 @@ class DataFiles:
 
     def awaited(self, stage: str) -> list[str]:
         """What has to be there before a stage begins: also what is fetched or made for any."""
-        made = [name for names in self.planned.values() for name in names]
-        return list(dict.fromkeys([*self.of_stage(stage), *made, *self.fetched]))
+        return list(dict.fromkeys([*self.of_stage(stage), *self.arriving]))
+
+    @property
+    def arriving(self) -> list[str]:
+        """What is made or fetched: code of any stage may read it unasked."""
+        return [*(name for names in self.planned.values() for name in names), *self.fetched]
 
     @cached_property
     def predicted(self) -> list[str]:
