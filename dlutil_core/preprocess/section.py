@@ -63,6 +63,7 @@ class Columns:
     name: str | int | None = None
     paired: str | int | None = None
     labels: tuple[str | int, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,11 @@ def _unset(value: Any) -> bool:
 
 def _source(name: str, keys: Mapping[str, Any], labelled: bool = True) -> Source:
     where = f"preprocess.{name}" if name else "preprocess"
+    if not isinstance(keys, Mapping):
+        raise UserError(
+            f"{where}: is {keys!r}, but must name the files of the set, as in"
+            " {sequences: new.fa}; give them, or remove the key"
+        )
     source = Source(**{key: keys.get(key) or None for key in SOURCE_KEYS})
     given = [k for k in ("sequences", "features", "positives") if getattr(source, k)]
     if len(given) != 1:
@@ -261,7 +267,7 @@ def _split_values(by: str, keys: Mapping[str, Any]) -> Split:
                     f"preprocess.split.{name}: is {value}, but must be a list of chromosomes,"
                     " as in [chr1, chr8], when split.by is 'chromosome'"
                 )
-            lists[name] = (value,) if isinstance(value, str) else tuple(value)
+            lists[name] = (value,) if isinstance(value, str) else tuple(map(str, value))
         both = sorted(set(lists["valid"]) & set(lists["test"]))
         if both:
             raise UserError(
@@ -299,9 +305,22 @@ def _options(section: Mapping[str, Any]) -> Options:
     for key in ("width", "window", "negatives_per_positive"):
         if key in given and (not isinstance(given[key], int) or given[key] < 1):
             raise UserError(f"preprocess.{key}: is {given[key]!r}, but must be a whole number >= 1")
-    columns = section.get("columns") or {}
+    return Options(**given, columns=_columns(section.get("columns") or {}))
+
+
+def _columns(columns: Mapping[str, Any]) -> Columns:
     named = {key: columns[key] for key in ("sequence", "name", "paired") if columns.get(key)}
-    return Options(**given, columns=Columns(**named, labels=tuple(columns.get("labels") or ())))
+    labels = tuple(columns.get("labels") or ())
+    if columns.get("label"):
+        if labels:
+            raise UserError("preprocess.columns.label: stands beside labels; keep one of them")
+        labels = (columns["label"],)
+    doubled = [column for column in labels if labels.count(column) > 1]
+    if doubled:
+        raise UserError(f"preprocess.columns.labels: names {doubled[0]!r} twice; name it once")
+    missing = columns.get("missing")
+    missing = [missing] if isinstance(missing, (str, int, float)) else missing or []
+    return Columns(**named, labels=labels, missing=tuple(str(text) for text in missing))
 
 
 def _check_together(plan: Plan) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.preprocess.encode.alphabet import reverse_complement
@@ -93,7 +95,13 @@ def looks_like_bed(line: bytes) -> bool:
     )
 
 
-def read_bed(path: str, genome: Genome, window: int | None, padded: bool) -> Iterator[Block]:
+def read_bed(
+    path: str,
+    genome: Genome,
+    window: int | None,
+    padded: bool,
+    labels: Callable[[list[tuple[int, list[bytes]]]], np.ndarray] | None = None,
+) -> Iterator[Block]:
     """Yield the intervals of a BED file with their sequences.
 
     Parameters
@@ -106,6 +114,8 @@ def read_bed(path: str, genome: Genome, window: int | None, padded: bool) -> Ite
         Width that intervals are resized to, or None.
     padded
         Whether a window that reaches past a chromosome's end gets padding; otherwise an error.
+    labels
+        What reads the labels of lines, numbered and split into columns, shape (n, K).
     """
     first = 1
     for text, line in blocks(path):
@@ -115,7 +125,8 @@ def read_bed(path: str, genome: Genome, window: int | None, padded: bool) -> Ite
             if row.strip() and not row.startswith(COMMENTS)
         ]
         if rows:
-            yield _block(path, first, rows, genome, window, padded)
+            block = _block(path, first, rows, genome, window, padded)
+            yield block if labels is None else block.with_labels(labels(rows))
         first += len(rows)
     if first == 1:
         raise UserError(f"{path}: has no interval; give a BED file with at least one")
