@@ -38,6 +38,13 @@ class Separator:
         parts = line.split(self.mark or b" ")
         return [part.strip() for part in parts if self.mark or part]
 
+    def try_cells(self, line: bytes) -> list[bytes]:
+        """The cells, or the whole line as one where its quotation marks are not closed."""
+        try:
+            return self.cells(line)
+        except (csv.Error, StopIteration):
+            return [line.strip()]
+
     def _quoted(self, line: bytes) -> list[bytes]:
         text = line.decode("utf-8", "surrogateescape")
         mark, skip = (self.mark.decode(), False) if self.mark else (" ", True)
@@ -68,10 +75,7 @@ def find_separator(lines: Sequence[bytes]) -> Separator:
 
 
 def _count(separator: Separator, line: bytes) -> int:
-    try:
-        return len(separator.cells(line))
-    except (csv.Error, StopIteration):
-        return 1
+    return len(separator.try_cells(line))
 
 
 class CellReader:
@@ -135,15 +139,10 @@ class CellReader:
         sample = [row for _, row in lines[:SAMPLE] if row.strip()]
         self.separator = find_separator(sample) if sample else ALONE
         self.first_line = lines[0][0]
-        cells = self._titles(self._comment.lstrip(COMMENT)) if self._comment else []
-        self.titles = cells if len(cells) == len(self._titles(lines[0][1])) else []
-
-    def _titles(self, line: bytes) -> list[bytes]:
-        assert self.separator is not None
-        try:
-            return self.separator.cells(line)
-        except (csv.Error, StopIteration):
-            return []
+        if self._comment:
+            cells = self.separator.try_cells(self._comment.lstrip(COMMENT))
+            alike = len(cells) == len(self.separator.try_cells(lines[0][1]))
+            self.titles = cells if alike else []
 
     def _cells(self, separator: Separator, number: int, row: bytes) -> list[bytes]:
         try:

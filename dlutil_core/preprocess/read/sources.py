@@ -104,7 +104,7 @@ class SourceReader:
         """What reads the labels of BED lines, shape (n, K), from the columns of the section."""
         comments = [line for line in head_of(path) if line.startswith(b"#")]
         line = comments[-1].lstrip(b"#") if comments else b""
-        titles = tuple(c.decode("utf-8", "replace") for c in find_separator([line]).cells(line))
+        titles = tuple(c.decode("utf-8", "replace") for c in find_separator([line]).try_cells(line))
         wanted = self.options.columns.labels
         places = tuple(
             find_column(path, titles, c) if isinstance(c, str) else c - 1 for c in wanted
@@ -209,7 +209,7 @@ def form_of(path: str, options: Options) -> str:
         return "bed"
     if _names_sequence(head, lines[0], separator) or options.columns.paired is not None:
         return "table"
-    first = separator.cells(lines[0])
+    first = separator.try_cells(lines[0])
     if len(lines[0].split()) == 2 and separator in (TABS, BLANK):
         _check_pasted(path, lines)
         return "pasted"
@@ -220,7 +220,7 @@ def _names_sequence(head: list[bytes], first: bytes, separator: Separator) -> bo
     """Whether the first row, or the comment above it, has a column called `sequence`."""
     above = head[head.index(first) - 1] if head.index(first) else b""
     rows = [first, above.lstrip(b"#")]
-    return any(b"sequence" in [cell.lower() for cell in separator.cells(row)] for row in rows)
+    return any(b"sequence" in [cell.lower() for cell in separator.try_cells(row)] for row in rows)
 
 
 def _check_pasted(path: str, lines: list[bytes]) -> None:
