@@ -22,6 +22,8 @@ CHOICES = {
     "align": ("left", "center", "right"),
     "reverse_complement": ("none", "train", "all"),
     "compression": ("blosc", "gzip", "none"),
+    "center": ("summit", "middle"),
+    "outside": ("error", "drop", "pad", "shift"),
 }
 
 
@@ -44,11 +46,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Split:
-    """How one input becomes train, valid and test: shares of the records, or chromosomes."""
+    """How one input becomes train, valid and test: by shares, of groups perhaps, or chromosomes."""
 
     by: str
     valid: float | tuple[str, ...]
     test: float | tuple[str, ...]
+    column: str | int | None = None
 
     def sets(self) -> list[str]:
         """Names of the sets that the split makes."""
@@ -63,6 +66,7 @@ class Columns:
     name: str | int | None = None
     paired: str | int | None = None
     labels: tuple[str | int, ...] = ()
+    group: str | int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ class Options:
     align: str = "center"
     width: int | None = None
     window: int | None = None
+    center: str = "summit"
+    outside: str = "error"
     genome: str | None = None
     columns: Columns = Columns()
     negatives_per_positive: int = 1
@@ -179,7 +185,7 @@ def parse(section: Mapping[str, Any]) -> Plan:
     if any(section.get(key) for key in SOURCE_KEYS):
         whole = _source("", {key: section.get(key) for key in SOURCE_KEYS})
     split = _split(section, whole, sets)
-    options = _options(section)
+    options = _options(section, split)
     plan = Plan(sets=sets, whole=whole, split=split, options=options)
     _check_together(plan)
     return plan
@@ -252,6 +258,17 @@ def _split(
 
 
 def _split_values(by: str, keys: Mapping[str, Any]) -> Split:
+    column = keys.get("column")
+    if by == "group" and _unset(column):
+        raise UserError(
+            "preprocess.split.column: is missing; name the column of the groups, as in {by: group,"
+            " column: gene, test: 0.2}, or give its number, counted from 1"
+        )
+    if by != "group" and not _unset(column):
+        raise UserError(
+            f"preprocess.split.column: is {column!r}, but is read only when split.by is 'group';"
+            " set split.by to group or remove it"
+        )
     if by == "chromosome":
         lists: dict[str, tuple[str, ...]] = {}
         for name in ("valid", "test"):
@@ -268,24 +285,26 @@ def _split_values(by: str, keys: Mapping[str, Any]) -> Split:
                 f"preprocess.split: {both[0]} is in valid and in test; keep it in one of them"
             )
         return Split(by, lists["valid"], lists["test"])
-    if by != "fraction":
-        raise UserError(f"preprocess.split.by: is {by!r}, but must be 'fraction' or 'chromosome'")
+    if by not in ("fraction", "group"):
+        raise UserError(
+            f"preprocess.split.by: is {by!r}, but must be 'fraction', 'chromosome' or 'group'"
+        )
     shares = {name: keys.get(name) or 0.0 for name in ("valid", "test")}
     for name, share in shares.items():
         if not isinstance(share, (int, float)) or not 0 <= share < 1:
             raise UserError(
                 f"preprocess.split.{name}: is {share!r}, but must be a number from 0 to below 1"
-                " when split.by is 'fraction'"
+                f" when split.by is {by!r}"
             )
     if sum(shares.values()) >= 1:
         raise UserError(
             f"preprocess.split: valid {shares['valid']} and test {shares['test']} leave nothing"
             " to train on; make them smaller"
         )
-    return Split(by, float(shares["valid"]), float(shares["test"]))
+    return Split(by, float(shares["valid"]), float(shares["test"]), keys.get("column"))
 
 
-def _options(section: Mapping[str, Any]) -> Options:
+def _options(section: Mapping[str, Any], split: Split | None) -> Options:
     given = {
         key: section[key]
         for key in Options.__dataclass_fields__
@@ -301,7 +320,9 @@ def _options(section: Mapping[str, Any]) -> Options:
             raise UserError(f"preprocess.{key}: is {given[key]!r}, but must be a whole number >= 1")
     columns = section.get("columns") or {}
     named = {key: columns[key] for key in ("sequence", "name", "paired") if columns.get(key)}
-    return Options(**given, columns=Columns(**named, labels=tuple(columns.get("labels") or ())))
+    labels = tuple(columns.get("labels") or ())
+    group = split.column if split else None
+    return Options(**given, columns=Columns(**named, labels=labels, group=group))
 
 
 def _check_together(plan: Plan) -> None:
@@ -315,6 +336,10 @@ def _check_together(plan: Plan) -> None:
         )
     if options.window is not None and options.genome is None:
         raise UserError("preprocess.window: needs genome, since it resizes BED intervals")
+    if options.outside != "error" and options.genome is None:
+        raise UserError("preprocess.outside: needs genome, since it is about BED intervals")
+    if options.columns.group is not None and plan.whole is not None and plan.whole.features:
+        raise UserError("preprocess.split.by: is 'group', but features have none; use fraction")
     if options.alphabet == "protein" and options.reverse_complement != "none":
         raise UserError("preprocess.reverse_complement: proteins have none; remove this key")
     featured = {bool(source.features) for _, source in plan.sources()}

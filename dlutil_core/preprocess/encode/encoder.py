@@ -102,6 +102,7 @@ class Encoder:
             labels=None if block.labels is None else np.repeat(block.labels, 2, axis=0),
             intervals=intervals,
             chromosomes=None,
+            groups=None,
         )
 
     def _codes(self, block: Block, sequences: list[bytes]) -> tuple[np.ndarray, int]:

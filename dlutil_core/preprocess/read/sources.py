@@ -12,11 +12,13 @@ from dlutil_core.common.errors import UserError
 from dlutil_core.preprocess.encode.shuffle import shuffle_sequences
 from dlutil_core.preprocess.read.blocks import Block
 from dlutil_core.preprocess.read.fasta import read_fasta, read_pasted
-from dlutil_core.preprocess.read.intervals import Genome, looks_like_bed, read_bed
+from dlutil_core.preprocess.read.forms import form_of
+from dlutil_core.preprocess.read.genome import Genome
+from dlutil_core.preprocess.read.intervals import read_bed
 from dlutil_core.preprocess.read.numbers import NumberReader
-from dlutil_core.preprocess.read.tables import delimiter_of, read_table
-from dlutil_core.preprocess.read.text_files import blocks, shown
-from dlutil_core.preprocess.section import SHUFFLE, Columns, Options, Source
+from dlutil_core.preprocess.read.tables import read_table
+from dlutil_core.preprocess.read.windows import Windows, kept
+from dlutil_core.preprocess.section import SHUFFLE, Options, Source
 
 SHUFFLE_SUFFIX = b"_shuf"
 
@@ -27,6 +29,7 @@ class SourceReader:
     def __init__(self, options: Options, seed: int) -> None:
         self.options = options
         self.seed = seed
+        self._windows = Windows(options.window, options.center, options.outside)
         self._stack = ExitStack()
         self._genome: Genome | None = None
 
@@ -42,16 +45,20 @@ class SourceReader:
             yield from self._positives_and_negatives(source.positives, str(source.negatives))
             return
         stream = (
-            read_features(source.features) if source.features else self.sequences(source.sequences)
+            read_features(source.features) if source.features else self._records(source.sequences)
         )
         if source.paired:
-            stream = _pair(stream, self.sequences(source.paired), source.paired)
+            stream = _pair(stream, self._records(source.paired), source.paired)
         if source.targets:
             stream = _attach(stream, NumberReader(source.targets, "target"))
-        yield from stream
+        yield from kept(stream)
 
     def sequences(self, path: str | None) -> Iterator[Block]:
         """Yield the records of a file of sequences, whose form its content tells."""
+        return kept(self._records(path))
+
+    def _records(self, path: str | None) -> Iterator[Block]:
+        """All records; windows that are dropped have an empty sequence, for targets count them."""
         assert path is not None
         form = form_of(path, self.options)
         if form == "fasta":
@@ -59,8 +66,7 @@ class SourceReader:
         if form == "pasted":
             return read_pasted(path)
         if form == "bed":
-            padded = self.options.length in ("pad", "fit")
-            return read_bed(path, self._open_genome(path), self.options.window, padded)
+            return read_bed(path, self._open_genome(path), self._windows, self.options.columns)
         return read_table(path, self.options.columns)
 
     def _open_genome(self, path: str) -> Genome:
@@ -106,6 +112,7 @@ class SourceReader:
             labels=labels.reshape(-1, 1),
             intervals=_repeated(block.intervals, repeats),
             chromosomes=_repeated(block.chromosomes, repeats),
+            groups=_repeated(block.groups, repeats),
         )
 
 
@@ -115,35 +122,6 @@ def _repeated(values: list[bytes] | None, repeats: int) -> list[bytes] | None:
 
 def _labelled(block: Block, label: int) -> Block:
     return replace(block, labels=np.full((len(block), 1), float(label)))
-
-
-def form_of(path: str, options: Options) -> str:
-    """`fasta`, `pasted`, `bed` or `table`: what the first lines of a file say that it is."""
-    head = b""
-    for text, _ in blocks(path):
-        head = (head + text).lstrip()
-        if head.count(b"\n") > 1:
-            break
-    lines = [line for line in head.split(b"\n", 3)[:3] if line.strip()]
-    if not lines:
-        raise UserError(f"{path}: holds nothing but blanks; give a file with at least one record")
-    if lines[0].startswith(b">"):
-        two_fields = len(lines[0].split()) > 1
-        alone = len(lines) == 1 or lines[1].startswith(b">")
-        return "pasted" if two_fields and alone else "fasta"
-    if options.columns != Columns():
-        return "table"
-    if looks_like_bed(lines[0]) and (options.genome or b"," not in lines[0]):
-        return "bed"
-    fields = [field.strip() for field in lines[0].split(delimiter_of(lines[0]).encode())]
-    if b"sequence" in fields:
-        return "table"
-    if len(lines[0].split()) == 2 and b"," not in lines[0]:
-        return "pasted"
-    raise UserError(
-        f"{path}: line 1 is {shown(lines[0])}, which is neither FASTA nor BED nor a name and a"
-        " sequence; for a table, name its columns in preprocess.columns"
-    )
 
 
 def read_features(path: str) -> Iterator[Block]:

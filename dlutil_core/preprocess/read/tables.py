@@ -33,6 +33,7 @@ class Layout:
     labels: tuple[int, ...]
     titles: tuple[str, ...]
     header: bool
+    group: int = -1
 
 
 def delimiter_of(line: bytes) -> str:
@@ -106,7 +107,20 @@ def _block(path: str, first: int, rows: list[tuple[int, list[bytes]]], layout: L
                 raise UserError(f"{path}: line {number} has an empty sequence; remove the line")
     paired = column(layout.paired) if layout.paired >= 0 else None
     labels = _labels(path, rows, layout) if layout.labels else None
-    return Block(path, first, names, column(layout.sequence), paired=paired, labels=labels)
+    groups = _groups(path, rows, layout) if layout.group >= 0 else None
+    return Block(
+        path, first, names, column(layout.sequence), paired=paired, labels=labels, groups=groups
+    )
+
+
+def _groups(path: str, rows: list[tuple[int, list[bytes]]], layout: Layout) -> list[bytes]:
+    for number, fields in rows:
+        if not fields[layout.group]:
+            raise UserError(
+                f"{path}: line {number} has nothing in the column {layout.titles[layout.group]} of"
+                " preprocess.split.column; fill it in"
+            )
+    return [fields[layout.group] for _, fields in rows]
 
 
 def _labels(path: str, rows: list[tuple[int, list[bytes]]], layout: Layout) -> np.ndarray:
@@ -123,7 +137,7 @@ def _labels(path: str, rows: list[tuple[int, list[bytes]]], layout: Layout) -> n
 
 def _layout(path: str, fields: list[bytes], columns: Columns) -> Layout:
     """Find the columns in the first line (names) or by number."""
-    wanted = [columns.sequence, columns.name, columns.paired, *columns.labels]
+    wanted = [columns.sequence, columns.name, columns.paired, columns.group, *columns.labels]
     given = [column for column in wanted if column is not None]
     if given and all(isinstance(column, int) for column in given):
         titles = tuple(str(number + 1) for number in range(len(fields)))
@@ -160,6 +174,7 @@ def _layout(path: str, fields: list[bytes], columns: Columns) -> Layout:
         labels,
         titles,
         header,
+        index(columns.group),
     )
 
 
