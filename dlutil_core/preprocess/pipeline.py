@@ -22,6 +22,7 @@ from dlutil_core.preprocess.command import run_command
 from dlutil_core.preprocess.encode.alphabet import load
 from dlutil_core.preprocess.encode.duplicates import report_duplicates
 from dlutil_core.preprocess.encode.encoder import Encoder
+from dlutil_core.preprocess.encode.grouping import Groups, GroupSplit
 from dlutil_core.preprocess.encode.splitting import ChromosomeSplit, FractionSplit, Strata
 from dlutil_core.preprocess.encode.widths import Widths
 from dlutil_core.preprocess.read.blocks import Block
@@ -130,11 +131,7 @@ class _Run:
                 yield name, block
 
     def _split(self, whole: Source, split: Split) -> Iterator[tuple[str, Block]]:
-        splitter = (
-            ChromosomeSplit(split)
-            if split.by == "chromosome"
-            else FractionSplit(split, *self._strata(whole), self.seed)
-        )
+        splitter = self._splitter(whole, split)
         filled = set()
         for block in self.reader.read(whole):
             assigned = splitter.assign(block)
@@ -149,6 +146,18 @@ class _Run:
         if isinstance(splitter, ChromosomeSplit) and splitter.absent():
             absent = ", ".join(splitter.absent())
             log.warning(f"warning: preprocess.split: no record is on {absent}")
+
+    def _splitter(
+        self, whole: Source, split: Split
+    ) -> ChromosomeSplit | FractionSplit | GroupSplit:
+        if split.by == "chromosome":
+            return ChromosomeSplit(split)
+        if split.by == "fraction":
+            return FractionSplit(split, *self._strata(whole), self.seed)
+        groups = Groups()
+        for block in self.reader.read(whole):
+            groups.add(block)
+        return GroupSplit(split, groups.members(), self.seed)
 
     def _strata(self, whole: Source) -> tuple[np.ndarray, int]:
         """Strata of the records, and how many records stay together."""
@@ -203,7 +212,9 @@ class _Run:
                     yield block.paired
 
 
-def _empty_set(name: str, split: Split, splitter: ChromosomeSplit | FractionSplit) -> str:
+def _empty_set(
+    name: str, split: Split, splitter: ChromosomeSplit | FractionSplit | GroupSplit
+) -> str:
     if isinstance(splitter, ChromosomeSplit):
         wanted = "the others" if name == "train" else ", ".join(getattr(split, name))
         return (

@@ -127,6 +127,8 @@ class Encoder:
     def _remedy(self, letter: bytes) -> str:
         upper = letter.decode("latin-1").upper()
         name = self.alphabet.name
+        if upper in ("#", ";"):
+            return "comments may stand before the first record alone; remove the line"
         if name == "dna" and upper == "U":
             return "set preprocess.alphabet to rna"
         codes = IUPAC_RESIDUES if name == "protein" else IUPAC_BASES

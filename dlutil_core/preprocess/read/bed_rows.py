@@ -148,11 +148,12 @@ def _check_strand(path: str, number: int, fields: list[bytes], named: frozenset[
         if column == 6 and fields[5].strip() != b".":
             continue
         if sign or (not wide and field.lower() in STRAND_WORDS):
+            what = "the strand" if sign else "what looks like a strand,"
             raise UserError(
                 _foreign(path, number, fields)
-                or f"{where} has the strand {shown(field)} in column {column + 1}, but BED has it"
-                " in column 6; write chromosome, start, end, name, score and strand, or leave the"
-                " strand out"
+                or f"{where} has {what} {shown(field)} in column {column + 1}, but BED has it in"
+                " column 6; write chromosome, start, end, name, score and strand, or name the"
+                " column in preprocess.columns if it is something else"
             )
     if len(fields) > 4 and not NUMBER.fullmatch(fields[4].strip()):
         _refuse_foreign(path, number, fields)

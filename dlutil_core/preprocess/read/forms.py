@@ -52,7 +52,8 @@ def form_of(path: str, options: Options) -> str:
     records = [line for line in lines if not line.startswith((b"#", b";"))]
     if records and records[0].startswith(b">"):
         return _with_marks(records)
-    if options.columns.sequence is not None:
+    named = isinstance(options.columns.sequence, str)
+    if options.columns.sequence is not None and not (named and options.genome):
         return "table"
     records = [line for line in lines if not is_aside(line)]
     if not records:
@@ -100,6 +101,8 @@ def _of_lines(
     fields = split_row(first)
     if holds_interval(fields):
         return "bed"
+    if options.columns.sequence is not None:
+        return "table"
     titles = [field.strip() for field in first.split(delimiter_of(first).encode())]
     if b"sequence" in titles:
         return "table"

@@ -18,7 +18,7 @@ from dlutil_core.preprocess.read.intervals import read_bed
 from dlutil_core.preprocess.read.numbers import NumberReader
 from dlutil_core.preprocess.read.tables import read_table
 from dlutil_core.preprocess.read.windows import Windows, kept
-from dlutil_core.preprocess.section import SHUFFLE, Options, Source
+from dlutil_core.preprocess.section import SHUFFLE, Columns, Options, Source
 
 SHUFFLE_SUFFIX = b"_shuf"
 
@@ -66,7 +66,10 @@ class SourceReader:
         if form == "pasted":
             return read_pasted(path)
         if form == "bed":
-            return read_bed(path, self._open_genome(path), self._windows, self.options.columns)
+            columns = self.options.columns
+            if columns.sequence is not None:  # they are those of a table beside it
+                columns = Columns(group=columns.group)
+            return read_bed(path, self._open_genome(path), self._windows, columns)
         return read_table(path, self.options.columns)
 
     def _open_genome(self, path: str) -> Genome:
