@@ -88,7 +88,8 @@ class _Run:
                 stack.callback(output.abort)
             self._read_all()
             self._finish()
-            found = report_duplicates(self.outputs, dict(zip(names, paths, strict=True)))
+            both = frozenset(name for name in names if self._has_both_strands(name))
+            found = report_duplicates(self.outputs, dict(zip(names, paths, strict=True)), both)
             for name, path in zip(names, stats, strict=True):
                 summary = {"file": f"{name}.h5"} | self.outputs[name].summary() | found[name]
                 write_json(path, summary)
@@ -114,13 +115,15 @@ class _Run:
         self.progress.finish()
 
     def _write(self, name: str, block: Block) -> None:
-        rule = self.plan.options.reverse_complement
-        fitted = self.encoder.fit(block, rule == "all" or rule == name)
+        fitted = self.encoder.fit(block, self._has_both_strands(name))
         output = self.outputs[name]
         if block.features is None:
             output.sequence_counts.add_lengths(block)
         output.add(fitted, self.encoder.encode(fitted))
         self.progress.add(len(fitted))
+
+    def _has_both_strands(self, name: str) -> bool:
+        return self.plan.options.reverse_complement in ("all", name)
 
     def _routed(self) -> Iterator[tuple[str, Block]]:
         """All blocks in order, each with the name of its set."""

@@ -15,6 +15,7 @@ from dlutil_core.preprocess.encode.alphabet import (
     Alphabet,
     reverse_complement,
 )
+from dlutil_core.preprocess.encode.strands import complement_table, strand_hashes
 from dlutil_core.preprocess.encode.widths import Widths
 from dlutil_core.preprocess.read.blocks import Block
 from dlutil_core.preprocess.read.text_files import shown
@@ -38,12 +39,15 @@ class Encoded:
         How often each code occurs, int64, or None for features.
     stored
         Number of letters stored, padding left out.
+    strands
+        Hashes of both strands (`strand_hashes`), or None where letters have no complements.
     """
 
     data: np.ndarray
     rows: np.ndarray
     counts: np.ndarray | None = None
     stored: int = 0
+    strands: tuple[np.ndarray, np.ndarray] | None = None
 
 
 class Encoder:
@@ -54,6 +58,7 @@ class Encoder:
         self.widths = widths
         self.ambiguous = ambiguous
         self.features = 0
+        self._complements = complement_table(alphabet)
 
     def encode(self, block: Block) -> Encoded:
         """Encode a block whose sequences have been fitted to the width (`fit`)."""
@@ -70,7 +75,10 @@ class Encoder:
             counts += self.alphabet.encode_into(codes, data[:, :, height])
             stored += letters
         rows = np.concatenate([codes for codes, _ in parts], axis=1) if parts[1:] else parts[0][0]
-        return Encoded(data, rows, counts, stored)
+        strands = None
+        if self._complements is not None:
+            strands = strand_hashes([codes for codes, _ in parts], self._complements)
+        return Encoded(data, rows, counts, stored, strands)
 
     def fit(self, block: Block, with_reverse: bool) -> Block:
         """Bring sequences to one width; let each one's reverse complement follow it if asked."""

@@ -148,7 +148,7 @@ def _moved(sizes: np.ndarray, targets: np.ndarray, chosen: np.ndarray, order: np
 def _exchanged(
     sizes: np.ndarray, targets: np.ndarray, chosen: np.ndarray, order: np.ndarray
 ) -> bool:
-    """Exchange the two groups of different sets where that helps most; False where it never does."""
+    """Exchange two groups of different sets where that helps most; False where it never does."""
     if len(sizes) > IMPROVED_GROUPS:
         return False
     excess = _excess(sizes, targets, chosen)

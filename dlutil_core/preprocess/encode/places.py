@@ -30,8 +30,8 @@ class Place(NamedTuple):
 def places_of(name: bytes) -> list[Place]:
     """The different intervals in a name; one alone where `::` and an interval end it.
 
-    `bedtools getfasta -name+` writes `name::chr1:100-200(+)`: what stands after the last `::` is the
-    interval that the sequence came from, whatever the name before it holds.
+    `bedtools getfasta -name+` writes `name::chr1:100-200(+)`: what stands after the last `::` is
+    the interval that the sequence came from, whatever the name before it holds.
     """
     plain = PLAIN.fullmatch(name)
     if plain is not None:
