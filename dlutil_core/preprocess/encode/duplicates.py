@@ -38,11 +38,10 @@ def report_duplicates(
         {name: o.name_hashes for name, o in outputs.items() if o.name_hashes is not None}
     )
     labelled = [name for name in outputs if name in LABELLED_SETS]
+    strands = {name: outputs[name].strand_hashes for name in labelled}
     turned = {
         pair: repeats
-        for pair, repeats in find_turned(
-            {n: s for n in labelled if (s := outputs[n].strand_hashes)}
-        ).items()
+        for pair, repeats in find_turned({n: s for n, s in strands.items() if s}).items()
         # Where a set has both strands, what is another's other strand is an equal record too.
         if not (both_strands & set(pair) and _count(sequences, pair) >= repeats.count)
     }
