@@ -110,7 +110,7 @@ def parse_row(
         elsewhere, numbers that are none, a chromosome that the genome has not.
     """
     where = f"{path}: line {number}"
-    if len(fields) < 3 or not (WHOLE.fullmatch(fields[1].strip()) and _is_end(fields[2])):
+    if len(fields) < 3 or not all(WHOLE.fullmatch(field.strip()) for field in fields[1:3]):
         raise UserError(_no_interval(path, number, fields, lengths))
     if len(fields) > 3:
         _check_strand(path, number, fields, named)
@@ -125,10 +125,6 @@ def parse_row(
         raise UserError(_foreign(path, number, fields) or _unknown(where, fields, lengths, genome))
     strand = STRANDS[fields[5].strip()] if len(fields) > 5 else "."
     return Interval(chromosome, start, end, strand)
-
-
-def _is_end(field: bytes) -> bool:
-    return field.strip().isdigit()
 
 
 def _foreign(path: str, number: int, fields: list[bytes]) -> str:
@@ -155,7 +151,7 @@ def _check_strand(path: str, number: int, fields: list[bytes], named: frozenset[
                 " column 6; write chromosome, start, end, name, score and strand, or name the"
                 " column in preprocess.columns if it is something else"
             )
-    if len(fields) > 4 and not NUMBER.fullmatch(fields[4].strip()):
+    if len(fields) > 4 and 4 not in named and not NUMBER.fullmatch(fields[4].strip()):
         _refuse_foreign(path, number, fields)
     if wide and fields[5].strip() not in STRANDS:
         raise UserError(
@@ -196,13 +192,11 @@ def _no_interval(path: str, number: int, fields: list[bytes], lengths: Mapping[s
             f"{where} is {line}, with a chromosome in column {at + 1}: its columns are in another"
             " order; write chromosome, start, end, name, score and strand"
         )
-    for name, field in (("start", fields[1].strip()), ("end", fields[2].strip())):
-        if not WHOLE.fullmatch(field):
-            return (
-                f"{where} has the {name} {shown(field)}, which is no whole number; write"
-                " chromosome, start and end"
-            )
-    return f"{where} ends before the chromosome's begin; correct the end {shown(fields[2])}"
+    wrong = 1 if not WHOLE.fullmatch(fields[1].strip()) else 2
+    return (
+        f"{where} has the {('start', 'end')[wrong - 1]} {shown(fields[wrong].strip())}, which is no"
+        " whole number; write chromosome, start and end"
+    )
 
 
 def _too_few(where: str, line: str, fields: list[bytes]) -> str:
