@@ -80,7 +80,8 @@ def misfit(entries: list[Entry], letters: Letters) -> str:
         reason = _header_misfit(entry, place, letters)
         if reason:
             return reason
-        if not letters.ends_are_blank(entry) or letters.at(entry.end, 1).strip():
+        last = letters.at(entry.end - 1, 2)
+        if not letters.ends_are_blank(entry) or len(last.strip()) != 1 or last[:1].isspace():
             return f"the lines of {readable(entry.name, 30)} end elsewhere"
         place = entry.end
     rest = letters.at(place, MAX_HEADER_BYTES).split()
