@@ -75,7 +75,8 @@ def test_names_that_count_are_names(bench):
 TABLES = {
     "track.csv": "track_id,sequence,label\na,ACGT,1\nb,ACGA,0\n",
     "browser.csv": "browser,sequence,label\na,ACGT,1\nb,ACGA,0\n",
-    "coordinates.tsv": "chrom\tstart\tend\tsequence\tlabel\nchr1\t0\t4\tACGT\t1\nchr1\t4\t8\tACGA\t0\n",
+    "coordinates.tsv": "chrom\tstart\tend\tsequence\tlabel\n"
+    "chr1\t0\t4\tACGT\t1\nchr1\t4\t8\tACGA\t0\n",
 }
 
 
