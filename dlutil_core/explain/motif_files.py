@@ -171,7 +171,7 @@ def _is_row(words: list[str]) -> bool:
         return True
     rest = words
     if len(words[0]) == 1 and words[0].isalpha():
-        return any(word[0].isdigit() for word in words[1:])
+        return any(word.lstrip("+-.")[:1].isdigit() for word in words[1:])
     if rest[1:] and len(rest[-1]) == 1 and rest[-1].isalpha():
         rest = rest[:-1]  # the consensus that TRANSFAC writes behind
     return bool(rest) and all(_is_number_like(word) for word in rest)
@@ -339,6 +339,8 @@ def _not_dna(path: Path, name: str, letters: str) -> UserError:
 def _uneven(path: Path, name: str, matrix: np.ndarray, wanted: str) -> UserError:
     sums = matrix.sum(axis=1)
     at = int(np.argmax(np.abs(sums - np.median(sums))))
+    if (sums == 0).any():
+        return _wrong(path, name, f"sums to 0 at position {int(np.argmin(sums)) + 1}")
     if wanted == "probabilities" or np.abs(np.median(sums) - 1) <= SUM_TOLERANCE:
         at = int(np.argmax(np.abs(sums - 1)))
         return _wrong(path, name, f"sums to {sums[at]:g} at position {at + 1}, not to 1")

@@ -106,8 +106,10 @@ def test_sets_to_predict_on_are_not_warned_of(bench, caplog):
 def test_overlapping_peaks_across_sets_are_told(bench, caplog):
     genome = bench.write("g.fa", f">chr1\n{drawn(1, 3000)[0]}\n>chr2\n{drawn(1, 3000, 2)[0]}\n")
     train = "chr1\t100\t200\tt1\nchr1\t500\t900\tt2\nchr1\t520\t530\tt3\nchr2\t100\t200\tt4\n"
+    test = (
         "chr1\t200\t300\tbeside\nchr1\t850\t950\twithin\n"
         "chr2\t50\t150\tother\nchr2\t500\t600\tfar\n"
+    )
     section = {
         "train": {"sequences": bench.write("a.bed", train)},
         "test": {"sequences": bench.write("b.bed", test)},
