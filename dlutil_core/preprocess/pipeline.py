@@ -130,11 +130,12 @@ class _Run:
         if self.plan.whole is not None and self.plan.split is not None:
             yield from self._split(self.plan.whole, self.plan.split)
         for name, source in self.plan.sets.items():
-            for block in self.reader.read(source):
+            for block in self.reader.read(source, name in planning.LABELLED_SETS):
                 yield name, block
 
     def _split(self, whole: Source, split: Split) -> Iterator[tuple[str, Block]]:
         splitter = self._splitter(whole, split)
+        self.reader.labels.start()
         filled = set()
         for block in self.reader.read(whole):
             assigned = splitter.assign(block)
@@ -174,6 +175,7 @@ class _Run:
         return strata.strata(), 1
 
     def _finish(self) -> None:
+        self.reader.labels.check()
         labelled = {n: o.labels for n, o in self.outputs.items() if o.labels is not None}
         dtype = np.dtype(np.uint8)
         columns: tuple[str, int] | None = None
@@ -191,7 +193,7 @@ class _Run:
                     f"warning: preprocess.{name}: has no labels; give targets, or negatives beside"
                     " positives, unless your loader makes them"
                 )
-            output.finish(dtype)
+            output.finish(dtype, self.reader.labels)
 
     def _scanned_width(self) -> int | None:
         """The longest (pad) or shortest (crop) sequence of all sets; None where it need not be."""

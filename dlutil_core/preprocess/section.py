@@ -66,6 +66,7 @@ class Columns:
     name: str | int | None = None
     paired: str | int | None = None
     labels: tuple[str | int, ...] = ()
+    missing: tuple[str, ...] = ()
     group: str | int | None = None
 
 
@@ -197,6 +198,11 @@ def _unset(value: Any) -> bool:
 
 def _source(name: str, keys: Mapping[str, Any], labelled: bool = True) -> Source:
     where = f"preprocess.{name}" if name else "preprocess"
+    if not isinstance(keys, Mapping):
+        raise UserError(
+            f"{where}: is {keys!r}, but must name the files of the set, as in"
+            " {sequences: new.fa}; give them, or remove the key"
+        )
     source = Source(**{key: keys.get(key) or None for key in SOURCE_KEYS})
     given = [k for k in ("sequences", "features", "positives") if getattr(source, k)]
     if len(given) != 1:
@@ -278,7 +284,7 @@ def _split_values(by: str, keys: Mapping[str, Any]) -> Split:
                     f"preprocess.split.{name}: is {value}, but must be a list of chromosomes,"
                     " as in [chr1, chr8], when split.by is 'chromosome'"
                 )
-            lists[name] = (value,) if isinstance(value, str) else tuple(value)
+            lists[name] = (value,) if isinstance(value, str) else tuple(map(str, value))
         both = sorted(set(lists["valid"]) & set(lists["test"]))
         if both:
             raise UserError(
@@ -318,11 +324,24 @@ def _options(section: Mapping[str, Any], split: Split | None) -> Options:
     for key in ("width", "window", "negatives_per_positive"):
         if key in given and (not isinstance(given[key], int) or given[key] < 1):
             raise UserError(f"preprocess.{key}: is {given[key]!r}, but must be a whole number >= 1")
-    columns = section.get("columns") or {}
+    columns = _columns(section.get("columns") or {}, split.column if split else None)
+    return Options(**given, columns=columns)
+
+
+def _columns(columns: Mapping[str, Any], group: str | int | None) -> Columns:
     named = {key: columns[key] for key in ("sequence", "name", "paired") if columns.get(key)}
     labels = tuple(columns.get("labels") or ())
-    group = split.column if split else None
-    return Options(**given, columns=Columns(**named, labels=labels, group=group))
+    if columns.get("label"):
+        if labels:
+            raise UserError("preprocess.columns.label: stands beside labels; keep one of them")
+        labels = (columns["label"],)
+    doubled = [column for column in labels if labels.count(column) > 1]
+    if doubled:
+        raise UserError(f"preprocess.columns.labels: names {doubled[0]!r} twice; name it once")
+    missing = columns.get("missing")
+    missing = [missing] if isinstance(missing, (str, int, float)) else missing or []
+    texts = tuple(str(text) for text in missing)
+    return Columns(**named, labels=labels, missing=texts, group=group)
 
 
 def _check_together(plan: Plan) -> None:

@@ -20,7 +20,8 @@ from dlutil_core.trained.load import restore_model
 
 
 def evaluate_best(loaded: LoadedRun, model_file: Path, out: Path) -> dict[str, float | None]:
-    """Write `metrics.json` and `outputs.npz` (labels and predictions, in record order).
+    """Write `metrics.json` and `outputs.npz`: labels and predictions, in record order, and the
+    names of the classes where the loader knows them.
 
     Returns
     -------
@@ -41,6 +42,8 @@ def evaluate_best(loaded: LoadedRun, model_file: Path, out: Path) -> dict[str, f
     arrays: dict[str, Any] = {}
     for prefix, tree in (("y_true", numpy_tree(y_true)), ("y_pred", numpy_tree(y_pred))):
         arrays |= {f"{prefix}.{n}".rstrip("."): leaf for n, leaf in tree_leaves(tree)}
+    if names := getattr(loader, "class_names", None):
+        arrays["classes"] = np.array(names)
     with files.atomic_path(out / "outputs.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
     files.write_json(out / "metrics.json", metrics)

@@ -9,6 +9,7 @@ if (ROOT / "dlutil_core").is_dir() and str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from dlutil_core.run import lifecycle
+from dlutil_core.run.config import check_config_files
 from dlutil_core.common.errors import UserError
 from dlutil_core.run.job_sizes import JobSizes
 from dlutil_core.run.warnings import search_warnings
@@ -22,6 +23,7 @@ PLACED = placed(config, MODIFIER.replace_prefix)
 MODIFIER.prefix = MODIFIER._prefix_replacements = MODIFIER.inner_modifier = None
 
 try:
+    check_config_files(workflow.configfiles)
     RUN = RunConfig(PLACED)
     RUN.check()
 except UserError as error:

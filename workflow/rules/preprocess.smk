@@ -24,4 +24,4 @@ if PREPROCESSED:
             seed=f"--seed={CFG['seed']}",
             data=f"--data={DATA}",
         shell:
-            "{params.script} {params.section:q} {params.data:q} {params.seed:q}" " --log {log:q}"
+            "{params.script} {params.section:q} {params.data:q} {params.seed:q}" " --log={log:q}"

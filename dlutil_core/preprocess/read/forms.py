@@ -14,22 +14,29 @@ from dlutil_core.preprocess.read.bed_rows import (
     split_row,
     title_order,
 )
+from dlutil_core.preprocess.read.cells import (
+    BLANK,
+    COMMAS,
+    TABS,
+    Separator,
+    find_separator,
+)
 from dlutil_core.preprocess.read.foreign import (
-    NUMBER,
     foreign_header,
     foreign_row,
     is_fastq,
     refuse,
     refuse_binary,
 )
-from dlutil_core.preprocess.read.tables import delimiter_of
-from dlutil_core.preprocess.read.text_files import blocks, check_readable, shown
-from dlutil_core.preprocess.section import Columns, Options
+from dlutil_core.preprocess.read.labels import is_number
+from dlutil_core.preprocess.read.tables import SEQUENCE_WORDS
+from dlutil_core.preprocess.read.text_files import blocks, check_readable, readable, shown
+from dlutil_core.preprocess.section import Options
 
 HEAD_LINES = 50
 BASES = re.compile(rb"[ACGTUNacgtun]{4,}")
 REGION = re.compile(rb"[^\s:]+:[\d,]+-[\d,]+(\([+.-]\))?")
-UNNAMED = Columns()
+COLUMNS = "preprocess.columns: {{sequence: {}, labels: [{}]}}"
 
 
 def form_of(path: str, options: Options) -> str:
@@ -42,7 +49,7 @@ def form_of(path: str, options: Options) -> str:
     """
     check_readable(path)
     refuse_binary(path)
-    numbered = _head(path)
+    numbered = head_of(path)
     lines = [line for _, line in numbered]
     if not lines:
         raise UserError(f"{path}: holds nothing but blanks; give a file with at least one record")
@@ -62,7 +69,7 @@ def form_of(path: str, options: Options) -> str:
     return _of_lines(path, number, records, lines, options)
 
 
-def _head(path: str) -> list[tuple[int, bytes]]:
+def head_of(path: str) -> list[tuple[int, bytes]]:
     """The first lines that are not blank, with their numbers."""
     found: list[tuple[int, bytes]] = []
     for text, first in blocks(path):
@@ -99,53 +106,62 @@ def _of_lines(
 ) -> str:
     first = records[0]
     fields = split_row(first)
-    if holds_interval(fields):
+    separator = find_separator(records)
+    if holds_interval(fields) and (options.genome or separator is not COMMAS):
         return "bed"
-    if options.columns.sequence is not None:
+    columns = options.columns
+    if columns.sequence is not None or columns.paired is not None:
         return "table"
-    titles = [field.strip() for field in first.split(delimiter_of(first).encode())]
-    if b"sequence" in titles:
+    if _names_sequence(lines, first, separator):
         return "table"
     name = foreign_row(fields)
     if name:
         raise refuse(path, number, name)
-    if options.columns != UNNAMED and options.genome is None:
-        return "table"
-    if len(first.split()) == 2 and b"," not in first and not REGION.fullmatch(first.split()[0]):
+    region = REGION.fullmatch(first.split()[0]) is not None
+    if len(first.split()) == 2 and separator in (TABS, BLANK) and not region:
         _check_pasted(path, number, records)
         return "pasted"
-    hint = _hint(first, titles, lines)
+    cells = separator.try_cells(first)
     # With a genome the reader of BED says what keeps the line from being an interval.
-    if options.genome and (len(fields) > 2 or not hint) and not _bases_in(titles):
+    if options.genome and len(fields) > 2 and not _bases_in(cells):
         return "bed"
-    raise UserError(
-        f"{path}: line {number} is {shown(first)}, which is neither FASTA nor BED nor a name and a"
-        f" sequence; {hint or 'for a table, name its columns in preprocess.columns'}"
-    )
+    raise UserError(_unknown(path, number, first, cells))
 
 
-def _hint(first: bytes, titles: list[bytes], lines: list[bytes]) -> str:
-    """What a first line of no known form probably is."""
-    if any(line.startswith(b"#") and b"sequence" in line.lower() for line in lines):
+def _names_sequence(lines: list[bytes], first: bytes, separator: Separator) -> bool:
+    """Whether the first row, or the comment above it, has a column called `sequence`."""
+    place = lines.index(first)
+    above = lines[place - 1].lstrip(b"#") if place else b""
+    rows = (first, above)
+    return any(b"sequence" in [c.lower() for c in separator.try_cells(row)] for row in rows)
+
+
+def _unknown(path: str, number: int, first: bytes, cells: list[bytes]) -> str:
+    """What is wrong with a file of no known form, by what its first line looks like."""
+    start = f"{path}: line {number} is {shown(first)}, which is neither FASTA nor BED nor a name"
+    start += " and a sequence;"
+    at = _bases_in(cells)
+    values = [place for place, cell in enumerate(cells, 1) if is_number(cell)]
+    if at and len(cells) > 1:
+        columns = COLUMNS.format(at, values[0] if values else 2 if at == 1 else 1)
+        return f"{start} for a table without column names set {columns}"
+    titles = [cell.decode("utf-8", "replace") for cell in cells]
+    near = [title for title in titles if title.lower() in SEQUENCE_WORDS]
+    if near:
         return (
-            "a line that begins with '#' is a comment, so the column names in it are not read:"
-            " remove its '#'"
-        )
-    at = _bases_in(titles)
-    if at and len(titles) > 1:
-        return (
-            f"column {at} looks like a sequence in a table without column names; set"
-            f" preprocess.columns, as in {{sequence: {at}, labels: [{1 if at > 1 else 2}]}}"
+            f"{start} it looks like a header line (column names), so name the sequences' column,"
+            f" as in preprocess.columns: {{sequence: {readable(near[0], 30)}}}, and those of labels"
         )
     if title_order(split_row(first)):
         return (
-            "it holds column names: for BED remove it, for a table name them in preprocess.columns"
+            f"{start} it holds column names: for BED remove the line, for a table set"
+            " preprocess.columns"
         )
     if REGION.fullmatch(first.split()[0]):
-        return "write intervals as BED: chromosome, start (from 0) and end in three columns"
-    if first.count(b",") > 1 and holds_interval(first.split(b",")):
-        return "it looks like BED with commas; write tabs instead, and set preprocess.genome"
-    return ""
+        return f"{start} write intervals as BED: chromosome, start (from 0) and end in columns"
+    if holds_interval(first.split(b",")):
+        return f"{start} it looks like BED with commas; write tabs instead"
+    return f"{start} for a table, name its columns in preprocess.columns"
 
 
 def _bases_in(fields: list[bytes]) -> int:
@@ -158,30 +174,20 @@ def _check_pasted(path: str, number: int, records: list[bytes]) -> None:
     """Refuse a sequence and a label where a name and a sequence are wanted, in either order."""
     rows = [line.split() for line in records if len(line.split()) == 2]
     firsts, seconds = [row[0] for row in rows], [row[1] for row in rows]
-    if all(map(NUMBER.fullmatch, seconds)) and all(map(BASES.fullmatch, firsts)):
+    if all(map(is_number, seconds)) and not any(map(is_number, firsts)):
         raise UserError(
-            f"{path}: line {number} is {shown(records[0])}, a sequence and then a number, but a"
-            " name and then a sequence are wanted; for a label, put a tab between them and set"
-            " preprocess.columns to {sequence: 1, labels: [2]}"
+            f"{path}: line {number} is {shown(records[0])}, whose second column is a number and no"
+            f" sequence; set {COLUMNS.format(1, 2)} if the sequence stands first"
         )
     if all(map(BASES.fullmatch, firsts)) and not any(map(BASES.fullmatch, seconds)):
         raise UserError(
             f"{path}: line {number} is {shown(records[0])}, whose columns are in another order: a"
-            " name and then a sequence are wanted; exchange them, or put a tab between them and set"
-            " preprocess.columns to {sequence: 1, name: 2}"
+            " name and then a sequence are wanted; set preprocess.columns: {sequence: 1, name: 2}"
         )
-    if _look_like_labels(firsts) and all(map(BASES.fullmatch, seconds)):
+    counts = any(firsts == [b"%d" % (k + i) for i in range(len(firsts))] for k in (0, 1))
+    if all(map(is_number, firsts)) and not counts:
         raise UserError(
-            f"{path}: line {number} is {shown(records[0])}, whose first column looks like a label,"
-            " but a name and then a sequence are wanted; for a label, put a tab between them and"
-            " set preprocess.columns to {sequence: 2, labels: [1]}, for a name to {name: 1,"
-            " sequence: 2}"
+            f"{path}: line {number} is {shown(records[0])}, whose first column is a number: a"
+            f" label, or a name? set {COLUMNS.format(2, 1)} if it is a label, or"
+            " preprocess.columns: {sequence: 2, name: 1} if it is a name"
         )
-
-
-def _look_like_labels(names: list[bytes]) -> bool:
-    """Numbers that repeat, that are no whole numbers, or nothing but 0, 1 and -1."""
-    if not all(map(NUMBER.fullmatch, names)):
-        return False
-    repeated = len(set(names)) < len(names)
-    return repeated or not all(n.isdigit() for n in names) or set(names) <= {b"0", b"1"}

@@ -7,7 +7,7 @@ reverse complement.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,22 +20,59 @@ from dlutil_core.preprocess.read.bed_rows import (
     title_order,
 )
 from dlutil_core.preprocess.read.blocks import Block
+from dlutil_core.preprocess.read.cells import Row, find_separator
 from dlutil_core.preprocess.read.fasta import clean_names
+from dlutil_core.preprocess.read.forms import head_of
 from dlutil_core.preprocess.read.genome import Genome
+from dlutil_core.preprocess.read.tables import find_column
 from dlutil_core.preprocess.read.text_files import blocks, shown
 from dlutil_core.preprocess.read.windows import NAMED, Windows, named, summit_of
 from dlutil_core.preprocess.section import Columns
 
-Row = tuple[int, list[bytes]]
-NO_COLUMNS = Columns()
 NARROW_PEAK = b"type=narrowpeak"
+
+
+@dataclass(frozen=True)
+class BedColumns:
+    """Columns (from 0) beyond BED's own, -1 where none is asked for, and their names if told."""
+
+    name: int = -1
+    group: int = -1
+    labels: tuple[int, ...] = ()
+    titles: tuple[str, ...] = ()
+
+
+def bed_columns(path: str, columns: Columns, labelled: bool) -> BedColumns:
+    """The columns of a section in a BED file: by number, or by the names in its last comment."""
+    comments = [line for _, line in head_of(path) if line.startswith(b"#")]
+    line = comments[-1].lstrip(b"#") if comments else b""
+    titles = tuple(c.decode("utf-8", "replace") for c in find_separator([line]).try_cells(line))
+
+    def place(column: str | int | None, key: str) -> int:
+        if isinstance(column, str) and not comments:
+            raise UserError(
+                f"{key}: is {column!r}, but {path} is BED without column names; give the column's"
+                " number, counted from 1, or write the names in a first line that begins with '#'"
+            )
+        if isinstance(column, str):
+            return find_column(path, titles, column)
+        return -1 if column is None else column - 1
+
+    # Beside a table, its name and labels are the table's own.
+    own = columns.sequence is None
+    return BedColumns(
+        place(columns.name, "preprocess.columns.name") if own else -1,
+        place(columns.group, "preprocess.split.column"),
+        tuple(place(c, "preprocess.columns.labels") for c in columns.labels) if labelled else (),
+        titles,
+    )
 
 
 def read_bed(
     path: str,
     genome: Genome,
     windows: Windows,
-    columns: Columns = NO_COLUMNS,
+    columns: BedColumns,
     labels: Callable[[list[Row]], np.ndarray] | None = None,
 ) -> Iterator[Block]:
     """Yield the intervals of a BED file with their sequences; those to be dropped have none.
@@ -49,7 +86,7 @@ def read_bed(
     windows
         How intervals are resized, and what becomes of those past a chromosome's end.
     columns
-        Which columns, counted from 1, hold name, labels and groups.
+        Which columns hold name, labels and groups.
     labels
         Labels of lines, shape (n, K), or None.
     """
@@ -60,18 +97,6 @@ def read_bed(
     windows.tell(path, reader.dropped, reader.dropped_count, reader.count)
 
 
-def column_of(path: str, column: str | int | None, key: str) -> int:
-    """A column of BED from 0, or -1; BED has no column names."""
-    if column is None:
-        return -1
-    if isinstance(column, int):
-        return column - 1
-    raise UserError(
-        f"{key}: is {column!r}, but {path} is BED, which has no column names; give the column's"
-        " number, counted from 1"
-    )
-
-
 class _BedReader:
     """State of one pass over a file."""
 
@@ -80,7 +105,7 @@ class _BedReader:
         path: str,
         genome: Genome,
         windows: Windows,
-        columns: Columns,
+        columns: BedColumns,
         labels: Callable[[list[Row]], np.ndarray] | None,
     ) -> None:
         self.path = path
@@ -90,12 +115,9 @@ class _BedReader:
         self.count = 0
         self.dropped: list[str] = []
         self.dropped_count = 0
-        self._name = column_of(path, columns.name, "preprocess.columns.name")
-        self._group = column_of(path, columns.group, "preprocess.split.column")
-        labelled = [column_of(path, c, "preprocess.columns.labels") for c in columns.labels]
-        self._meant = frozenset(c for c in (self._name, self._group, *labelled) if c >= 0)
-        if self._name < 0:
-            self._name = 3
+        self._group = columns.group
+        self._name = columns.name if columns.name >= 0 else 3
+        self._meant = frozenset((columns.name, columns.group, *columns.labels))
         self._narrow = b".narrowpeak" in path.lower().encode("utf-8", "replace")
 
     def blocks(self) -> Iterator[Block]:

@@ -14,6 +14,7 @@ from dlutil_core.preprocess.encode.alphabet import Alphabet
 from dlutil_core.preprocess.encode.encoder import Encoded
 from dlutil_core.preprocess.encode.row_hashes import hash_rows
 from dlutil_core.preprocess.read.blocks import Block
+from dlutil_core.preprocess.read.labels import LabelColumns
 from dlutil_core.preprocess.write.datasets import (
     CACHE_BYTES,
     Growing,
@@ -111,12 +112,28 @@ class SetOutput:
         if block.intervals is not None:
             self._intervals = TextSpool(folder)
 
-    def finish(self, label_dtype: np.dtype) -> None:
-        """Write what waited for the end, and close the file."""
+    def finish(self, label_dtype: np.dtype, columns: LabelColumns) -> None:
+        """Write what waited for the end, and close the file.
+
+        The names of classes become attributes of the file: `classes`, or `classes.<k>` for the
+        k-th of several columns of labels. A file without labels has them too, for predictions.
+        """
         assert self._data is not None
         self._data.finish()
+        classes = columns.classes()
+        for k, names in enumerate(classes):
+            if names is not None:
+                self._file.attrs.create(
+                    "classes" if len(classes) == 1 else f"classes.{k}",
+                    np.array([name.encode() for name in names]),
+                    dtype=h5py.string_dtype("utf-8", max(len(name.encode()) for name in names)),
+                )
+        self.label_counts.classes = classes
+        self.label_counts.orders = columns.orders()
         if self.labels is not None:
-            self.labels.write(self._file, self._label_name, label_dtype, self._compression)
+            self.labels.write(
+                self._file, self._label_name, label_dtype, self._compression, columns.orders()
+            )
         self.name_hashes = self._names.write(self._file, "name", self._compression)
         if self._intervals is not None:
             self._intervals.write(self._file, "interval", self._compression).close()
