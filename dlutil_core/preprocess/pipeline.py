@@ -22,6 +22,7 @@ from dlutil_core.preprocess.command import run_command
 from dlutil_core.preprocess.encode.alphabet import load
 from dlutil_core.preprocess.encode.duplicates import report_duplicates
 from dlutil_core.preprocess.encode.encoder import Encoder
+from dlutil_core.preprocess.encode.grouping import Groups, GroupSplit
 from dlutil_core.preprocess.encode.splitting import ChromosomeSplit, FractionSplit, Strata
 from dlutil_core.preprocess.encode.widths import Widths
 from dlutil_core.preprocess.read.blocks import Block
@@ -87,7 +88,8 @@ class _Run:
                 stack.callback(output.abort)
             self._read_all()
             self._finish()
-            found = report_duplicates(self.outputs, dict(zip(names, paths, strict=True)))
+            both = frozenset(name for name in names if self._has_both_strands(name))
+            found = report_duplicates(self.outputs, dict(zip(names, paths, strict=True)), both)
             for name, path in zip(names, stats, strict=True):
                 summary = {"file": f"{name}.h5"} | self.outputs[name].summary() | found[name]
                 write_json(path, summary)
@@ -113,13 +115,15 @@ class _Run:
         self.progress.finish()
 
     def _write(self, name: str, block: Block) -> None:
-        rule = self.plan.options.reverse_complement
-        fitted = self.encoder.fit(block, rule == "all" or rule == name)
+        fitted = self.encoder.fit(block, self._has_both_strands(name))
         output = self.outputs[name]
         if block.features is None:
             output.sequence_counts.add_lengths(block)
         output.add(fitted, self.encoder.encode(fitted))
         self.progress.add(len(fitted))
+
+    def _has_both_strands(self, name: str) -> bool:
+        return self.plan.options.reverse_complement in ("all", name)
 
     def _routed(self) -> Iterator[tuple[str, Block]]:
         """All blocks in order, each with the name of its set."""
@@ -130,11 +134,7 @@ class _Run:
                 yield name, block
 
     def _split(self, whole: Source, split: Split) -> Iterator[tuple[str, Block]]:
-        splitter = (
-            ChromosomeSplit(split)
-            if split.by == "chromosome"
-            else FractionSplit(split, *self._strata(whole), self.seed)
-        )
+        splitter = self._splitter(whole, split)
         self.reader.labels.start()
         filled = set()
         for block in self.reader.read(whole):
@@ -150,6 +150,18 @@ class _Run:
         if isinstance(splitter, ChromosomeSplit) and splitter.absent():
             absent = ", ".join(splitter.absent())
             log.warning(f"warning: preprocess.split: no record is on {absent}")
+
+    def _splitter(
+        self, whole: Source, split: Split
+    ) -> ChromosomeSplit | FractionSplit | GroupSplit:
+        if split.by == "chromosome":
+            return ChromosomeSplit(split)
+        if split.by == "fraction":
+            return FractionSplit(split, *self._strata(whole), self.seed)
+        groups = Groups()
+        for block in self.reader.read(whole):
+            groups.add(block)
+        return GroupSplit(split, groups.members(), self.seed)
 
     def _strata(self, whole: Source) -> tuple[np.ndarray, int]:
         """Strata of the records, and how many records stay together."""
@@ -207,7 +219,9 @@ class _Run:
                     yield block.paired
 
 
-def _empty_set(name: str, split: Split, splitter: ChromosomeSplit | FractionSplit) -> str:
+def _empty_set(
+    name: str, split: Split, splitter: ChromosomeSplit | FractionSplit | GroupSplit
+) -> str:
     if isinstance(splitter, ChromosomeSplit):
         wanted = "the others" if name == "train" else ", ".join(getattr(split, name))
         return (

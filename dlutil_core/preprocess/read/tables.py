@@ -34,6 +34,7 @@ class Layout:
     paired: int
     labels: tuple[int, ...]
     guessed: bool
+    group: int = -1
 
     def label_places(self) -> list[tuple[int, str]]:
         """Place of each label, and what to call it in a message."""
@@ -138,13 +139,27 @@ class TableReader:
             labels = self._labels.values(self.path, rows, layout.label_places())
             if not self._labels.is_text(0):
                 self._counting.add(labels[:, 0])
-        return Block(self.path, first, names, column(layout.sequence), paired=paired, labels=labels)
+        groups = self._groups(rows, layout) if layout.group >= 0 else None
+        sequences = column(layout.sequence)
+        return Block(
+            self.path, first, names, sequences, paired=paired, labels=labels, groups=groups
+        )
+
+    def _groups(self, rows: list[Row], layout: Layout) -> list[bytes]:
+        for number, cells in rows:
+            if not cells[layout.group]:
+                raise UserError(
+                    f"{self.path}: line {number} has nothing in the column"
+                    f" {readable(layout.titles[layout.group], 30)} of preprocess.split.column; fill"
+                    " it in"
+                )
+        return [cells[layout.group] for _, cells in rows]
 
 
 def layout_of(path: str, rows: list[Row], cells: CellReader, columns: Columns) -> Layout:
     """Find the columns in the line of names, or by number."""
     number, first = rows[0]
-    wanted = [columns.sequence, columns.name, columns.paired, *columns.labels]
+    wanted = [columns.sequence, columns.name, columns.paired, columns.group, *columns.labels]
     given = [column for column in wanted if column is not None]
     if given and all(isinstance(column, int) for column in given):
         titles = tuple(str(place + 1) for place in range(len(first)))
@@ -181,7 +196,8 @@ def _placed(path: str, titles: tuple[str, ...], header: int, columns: Columns) -
     if guessed:
         labels = tuple(place_of(path, titles, title) for title in titles if _is_label(title))
     name, paired = index(columns.name, "name"), index(columns.paired)
-    return Layout(titles, header, sequence, name, paired, labels, guessed and bool(labels))
+    group = index(columns.group)
+    return Layout(titles, header, sequence, name, paired, labels, guessed and bool(labels), group)
 
 
 def _numbered(titles: tuple[str, ...]) -> bool:

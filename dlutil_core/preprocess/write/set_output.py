@@ -59,6 +59,7 @@ class SetOutput:
         self.sequence_counts = SequenceCounts(alphabet)
         self.hashes: IO[bytes] = unnamed_file(path.parent)
         self.name_hashes: IO[bytes] | None = None
+        self.strand_hashes: tuple[IO[bytes], IO[bytes]] | None = None
         self._compression = compression_arguments(compression)
         self._data_name, self._label_name = data_name, label_name
         self._file = h5py.File(path, "w", rdcc_nbytes=CACHE_BYTES)
@@ -76,6 +77,9 @@ class SetOutput:
         if self._names.add(block.names) > MAX_NAME_BYTES:
             self._complain(block)
         self.hashes.write(hash_rows(encoded.rows).tobytes())
+        if self.strand_hashes is not None and encoded.strands is not None:
+            for spool, hashes in zip(self.strand_hashes, encoded.strands, strict=True):
+                spool.write(hashes.tobytes())
         if self.labels is not None and block.labels is not None:
             self.label_counts.add(self.labels.add(block.labels))
         if self._intervals is not None and block.intervals is not None:
@@ -101,6 +105,8 @@ class SetOutput:
         if not self._featured and self.alphabet.is_onehot:
             self._data.dataset.attrs["letters"] = "".join(self.alphabet.letters)
         folder = Path(self._file.filename).parent
+        if encoded.strands is not None:
+            self.strand_hashes = unnamed_file(folder), unnamed_file(folder)
         if block.labels is not None:
             self.labels = LabelSpool(folder)
         if block.intervals is not None:
