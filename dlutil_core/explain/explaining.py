@@ -14,7 +14,8 @@ from dlutil_core.common.seeds import loader_seed, seed_everything
 from dlutil_core.explain import attribution, logos
 from dlutil_core.explain.compare import Match, best_match
 from dlutil_core.explain.filters import Filter, filters
-from dlutil_core.explain.motifs import Motif, read_motifs, write_jaspar, write_meme
+from dlutil_core.explain.motif_files import read_motifs
+from dlutil_core.explain.motifs import Motif, write_jaspar, write_meme
 from dlutil_core.explain.target import Target, sequences
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.trained.load import restore_model

@@ -16,7 +16,7 @@ import torch
 
 from dlutil_core.common.nested import take, tree_join, tree_leaves, tree_map
 from dlutil_core.loaders.batching import as_input, as_label, row_bytes, runs_of_batches, take_copy
-from dlutil_core.loaders.hdf5 import DEFAULT_MEMORY, Hdf5Source, Segment, reading_ahead
+from dlutil_core.loaders.hdf5 import DEFAULT_MEMORY, Hdf5Source, Paths, Segment, reading_ahead
 
 BLOCK = 256
 """Rows that a streamed pass reads together; fixed, since the order of samples depends on it."""
@@ -211,12 +211,14 @@ class H5pyBatchGenerator(BatchGenerator):
     Parameters
     ----------
     path
-        A file or a glob.
+        A file or a glob, or several of them, which are read one after the other.
     process_x_y
         A function `(X, Y) -> (X, Y)` on a batch's converted arrays, for example to choose a label
         column; to predict, `Y` is `None`.
     labels
-        Whether to read 'label'; `None`: where all files have it.
+        Whether to read the labels; `None`: where all files have them.
+    data, label
+        Names of the datasets, as in ``x_train`` or ``train/data``.
     memory
         Bytes that may be held in memory.
     shuffle_buffer
@@ -233,11 +235,13 @@ class H5pyBatchGenerator(BatchGenerator):
 
     def __init__(
         self,
-        path: str,
+        path: Paths,
         batch_size: int | None = None,
         shuffle: bool = False,
         process_x_y: Callable[[Any, Any], tuple[Any, Any]] | None = None,
         labels: bool | None = None,
+        data: str = "data",
+        label: str = "label",
         memory: int = DEFAULT_MEMORY,
         shuffle_buffer: int | None = None,
         drop_last: bool = False,
@@ -249,7 +253,7 @@ class H5pyBatchGenerator(BatchGenerator):
             raise ValueError(
                 f"shuffle_buffer is {shuffle_buffer!r}, but must be at least 1 row, or None"
             )
-        self.source = Hdf5Source(path, labels, memory)
+        self.source = Hdf5Source(path, labels, memory, data, label)
         super().__init__(self.source.rows, batch_size, shuffle, drop_last, reverse_complement)
         self.process_x_y = process_x_y
         bytes_each = max(self.source.row_bytes, 1)
@@ -263,6 +267,11 @@ class H5pyBatchGenerator(BatchGenerator):
     @property
     def has_labels(self) -> bool:
         return self.source.has_labels
+
+    @property
+    def class_names(self) -> list[str] | None:
+        """Names of the classes in the order of their numbers, where the files tell them."""
+        return self.source.classes
 
     def prepare(self, x: Any, y: Any) -> tuple[Any, Any]:
         x, y = super().prepare(x, y)

@@ -22,8 +22,8 @@ from dlutil_core.trained.provenance import data_sha256, test_provenance
 
 
 def evaluate_best(loaded: LoadedRun, model_file: Path, out: Path) -> tuple[Read, ...]:
-    """Write `metrics.json`, `outputs.npz` (labels and predictions, in record order) and
-    `provenance.json`.
+    """Write `metrics.json`, `outputs.npz` (labels and predictions, in record order, and the names
+    of the classes where the loader knows them) and `provenance.json`.
 
     Returns
     -------
@@ -43,6 +43,8 @@ def evaluate_best(loaded: LoadedRun, model_file: Path, out: Path) -> tuple[Read,
     arrays: dict[str, Any] = {}
     for prefix, tree in (("y_true", numpy_tree(y_true)), ("y_pred", numpy_tree(y_pred))):
         arrays |= {f"{prefix}.{n}".rstrip("."): leaf for n, leaf in tree_leaves(tree)}
+    if names := getattr(loader, "class_names", None):
+        arrays["classes"] = np.array(names)
     with files.atomic_path(out / "outputs.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
     files.write_json(out / "metrics.json", metrics)
