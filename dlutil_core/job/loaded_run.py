@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,7 +70,7 @@ class LoadedRun:
 
         torch.set_num_threads(self.spec.threads)
         with model_settings(device or self.device or self.device_kind, self.spec.options):
-            return self.definition.model_class()(config)
+            return self.definition.model_class()(copy.deepcopy(config))
 
 
 def resolved_device(device: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from dlutil_core.model.options import TrainingOptions
 
-RESULT_VERSION = 2
+RESULT_VERSION = 3
 """Raised when the same inputs give other results than before: old trials are then not reused."""
 
 

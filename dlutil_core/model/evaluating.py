@@ -22,6 +22,7 @@ from dlutil_core.model.checks.causes import (
     warn_not_finite,
 )
 from dlutil_core.model.checks.logits import check_outputs
+from dlutil_core.model.criterion import is_of_classes
 from dlutil_core.model.epoch_outputs import joined, numpy_tree
 from dlutil_core.model.options import TrainingOptions
 from dlutil_core.model.tensors import DeviceTensors
@@ -65,6 +66,11 @@ class ForwardPasses(DeviceTensors):
     def eval_metrics(self, y_true: Any, y_pred: Any) -> Row:
         """Metrics of a set; see `BaseModel.eval_metrics`."""
         raise NotImplementedError
+
+    @property
+    def outputs_are_classes(self) -> bool:
+        """Whether outputs are the classes of one question, not several tasks."""
+        return is_of_classes(self.loss_name)
 
     def labelled(self, y_true: Any) -> float | None:
         """How many records of a batch have labels; `None`: all count."""

@@ -178,6 +178,11 @@ class ClassificationModel(LossReward):
             network, criterion, optimizer, constraints, scheduler, scheduler_interval
         )
 
+    @property
+    def outputs_are_classes(self) -> bool:
+        """Whether outputs are the classes of one question: unless each column is one."""
+        return not self.multi_label
+
     def predicted(self, output: torch.Tensor) -> torch.Tensor:
         """The probabilities of logits."""
         return probabilities(self._full(output), self.loss_of(output), self.multi_label)

@@ -25,7 +25,7 @@ from dlutil_core.common.logs import log
 from dlutil_core.job.devices import device_slot
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.run_spec import RunSpec
-from dlutil_core.search.outcome import Outcome
+from dlutil_core.search.outcome import DIVERGED, Outcome
 from dlutil_core.search.trial_folder import Row
 
 MAX_DEATHS = 3
@@ -91,6 +91,7 @@ class WorkerPool:
         self.workers: list[Worker] = []
         self.deaths: Counter[tuple[int, int]] = Counter()
         self.early_deaths = 0
+        self.told: set[str] = set()
 
     def __enter__(self) -> WorkerPool:
         return self
@@ -180,11 +181,20 @@ class WorkerPool:
         if kind == "done":
             found = Outcome(*content)
             results[found.trial] = found
+            self._tell(found)
             worker.has_live.add(found.trial)
         else:
             assert kind == "memory", kind
             again.append(worker.task)
         worker.task = None
+
+    def _tell(self, found: Outcome) -> None:
+        """Say why a trial failed; the same of another one is in the log alone."""
+        if not found.failed or found.message in self.told:
+            return
+        self.told.add(found.message)
+        epoch = len(found.rows) + (found.status != DIVERGED)
+        log.warning("warning: trial %d failed in epoch %d: %s", found.trial, epoch, found.message)
 
     def _died(self, worker: Worker, waiting: deque[Task]) -> None:
         """A worker ended by a signal is a kill, not a result: its trial resumes."""
