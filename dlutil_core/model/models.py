@@ -291,7 +291,7 @@ class ClassificationModel(LossReward):
             areas.append(metrics.binary_auroc(y_true[rows, k] > 0.5, y_pred[rows, k]))
         lacking = [k for k, area in enumerate(areas) if math.isnan(area)]
         if lacking and np.isfinite(y_pred).all():
-            self._warn_of_lacking(f"both a yes and a no in column {', '.join(map(str, lacking))}")
+            self._warn_of_lacking(f"record of both kinds in column {', '.join(map(str, lacking))}")
         return math.nan if np.isnan(areas).all() else float(np.nanmean(areas))
 
     def _warn_of_lacking(self, what: str | None) -> None:
