@@ -203,16 +203,16 @@ def told(error: BaseException, path: str) -> str:
 
 
 def line_in(error: BaseException, path: str) -> int | None:
-    """The last line of the file `path` that an exception, or the one it came from, went through."""
+    """The last line of the file `path` that the cause of an exception went through."""
     wanted = {os.path.abspath(path), os.path.realpath(path)}
+    found: int | None = None
     cause: BaseException | None = error
     while cause is not None:
         frames = traceback.extract_tb(cause.__traceback__)
         lines = [f.lineno for f in frames if f.filename in wanted and f.lineno]
-        if lines:
-            return lines[-1]
+        found = lines[-1] if lines else found
         cause = cause.__cause__
-    return None
+    return found
 
 
 def _are_two_loaders(found: Any) -> bool:

@@ -28,8 +28,7 @@ def not_finite(
     nan_labels
         Whether a label may be NaN, since it is missing.
     """
-    for start, record_wise, batch in _batches(loader):
-        x, y = batch if labelled and _is_pair(batch) else (batch, None)
+    for start, record_wise, x, y in _batches(loader, labelled):
         for what, tree in (("inputs", x), ("labels", y)):
             found = _first(tree, what == "labels" and nan_labels)
             if found is not None:
@@ -41,12 +40,13 @@ def not_finite(
     return None
 
 
-def _batches(loader: Iterable[Any]) -> Iterator[tuple[int, bool, Any]]:
+def _batches(loader: Iterable[Any], labelled: bool) -> Iterator[tuple[int, bool, Any, Any]]:
     """Batches, each with its first record's number, or with its own where records are shuffled."""
     table = loader.plain_table() if isinstance(loader, BatchGenerator) else None
     if isinstance(loader, BatchGenerator) and table is not None:
         for start in range(0, loader.samples, ROWS):
-            yield start, True, tuple(_taken(part, slice(start, start + ROWS)) for part in table)
+            rows = slice(start, start + ROWS)
+            yield start, True, _taken(table[0], rows), _taken(table[1], rows)
         return
     if isinstance(loader, BatchGenerator):
         ordered = copy.copy(loader)
@@ -55,7 +55,8 @@ def _batches(loader: Iterable[Any]) -> Iterator[tuple[int, bool, Any]]:
     in_order = isinstance(loader, (BatchGenerator, list, tuple))
     start = 0
     for number, batch in enumerate(loader):
-        yield (start if in_order else number), in_order, batch
+        x, y = batch if labelled and _is_pair(batch) else (batch, None)
+        yield (start if in_order else number), in_order, x, y
         start += len(next((leaf for _, leaf in tree_leaves(batch) if _rows(leaf)), ()))
 
 

@@ -195,7 +195,7 @@ def test_cross_entropy_takes_one_column_of_class_numbers() -> None:
 @pytest.mark.parametrize("shape", [(60, 2), (60, 1, 3)])
 def test_other_shapes_are_errors_under_losses_of_numbers(shape: Any) -> None:
     for criterion in (nn.MSELoss(), F.huber_loss, nn.SmoothL1Loss()):
-        with pytest.raises(UserError, match="labels have shape .* but predictions"):
+        with pytest.raises(UserError, match=r"labels have shape .* but predictions"):
             rows(criterion, np.ones(shape, np.float32), flat=False)
 
 

@@ -108,7 +108,7 @@ def test_one_output_is_a_binary_model(name: str, told: Any) -> None:
     assert found[0][1] > 0.85 and found[0][2] > 0.95
     assert np.allclose(found, found[0], rtol=1e-5)
     predicted = model.predict(MatrixBatchGenerator(X))
-    assert predicted.shape == (200,) and 0 <= predicted.min() and predicted.max() <= 1
+    assert predicted.shape == (200,) and predicted.min() >= 0 and predicted.max() <= 1
     assert told == []
 
 

@@ -178,7 +178,7 @@ UNORDERED: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", UNORDERED)
 def test_loaders_to_predict_give_records_in_order_and_as_they_are(name: str) -> None:
-    with pytest.raises(UserError, match="to predict (shuffles|turns|leaves out|gives other)"):
+    with pytest.raises(UserError, match=r"to predict (shuffles|turns|leaves out|gives other)"):
         model_of(nn.Sequential(nn.Linear(8, 1), nn.Flatten(0))).predict(UNORDERED[name]())
 
 

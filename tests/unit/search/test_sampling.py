@@ -139,3 +139,19 @@ def test_the_document_names_each_trials_bracket() -> None:
     numbers = [j for bracket in document["brackets"] for j in bracket["trials"]]
     assert numbers == list(range(plan.trials))
     assert json.loads(json.dumps(document)) == document
+
+
+def test_a_grid_that_ends_tells_how_many_configurations_it_gave() -> None:
+    grid = iter([{"lr": rate} for rate in (0.1, 0.2, 0.3)])
+    with pytest.raises(UserError, match=r"takes 5 configurations, and after 3 get_config gave no"):
+        sample_trials(lambda: next(grid), 5, seed=1)
+    left = [{"lr": 0.1}, {"lr": 0.2}]
+
+    def popped() -> Any:
+        try:
+            return left.pop()
+        except IndexError as error:
+            raise UserError("def.py: get_config failed: pop from empty list") from error
+
+    with pytest.raises(UserError, match=r"takes 5 configurations, and after 2 def.py: get_config"):
+        sample_trials(popped, 5, seed=1)
