@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dlutil_core.common.errors import UserError
-from dlutil_core.common.files import atomic_path, write_json
+from dlutil_core.common.files import atomic_path, read_json, write_json
 from dlutil_core.common.logs import log
 from dlutil_core.common.terminal import RecordProgress
 from dlutil_core.preprocess import section as planning
@@ -25,6 +25,7 @@ from dlutil_core.preprocess.encode.encoder import Encoder
 from dlutil_core.preprocess.encode.grouping import Groups, GroupSplit
 from dlutil_core.preprocess.encode.splitting import ChromosomeSplit, FractionSplit, Strata
 from dlutil_core.preprocess.encode.widths import Widths
+from dlutil_core.preprocess.parts import ENCODING
 from dlutil_core.preprocess.read.blocks import Block
 from dlutil_core.preprocess.read.sources import SourceReader
 from dlutil_core.preprocess.read.text_files import check_readable
@@ -33,7 +34,7 @@ from dlutil_core.preprocess.write.datasets import common_dtype, disk_full_is_a_s
 from dlutil_core.preprocess.write.set_output import SetOutput
 
 
-def preprocess(section: Mapping[str, Any], data: Path, seed: int) -> None:
+def preprocess(section: Mapping[str, Any], data: Path, seed: int, later: bool = False) -> None:
     """Write the HDF5 and statistics files of a `preprocess` section.
 
     Parameters
@@ -44,6 +45,8 @@ def preprocess(section: Mapping[str, Any], data: Path, seed: int) -> None:
         Folder of the files.
     seed
         The run's seed, for splits and shuffles.
+    later
+        Whether the sets are encoded as those were that the data folder holds already.
 
     Raises
     ------
@@ -58,21 +61,25 @@ def preprocess(section: Mapping[str, Any], data: Path, seed: int) -> None:
         return
     data.mkdir(parents=True, exist_ok=True)
     with SourceReader(plan.options, seed) as reader:
-        _Run(plan, reader, data, seed).run()
+        _Run(plan, reader, data, seed, later).run()
 
 
 class _Run:
     """One run over the sources of a plan."""
 
-    def __init__(self, plan: Plan, reader: SourceReader, data: Path, seed: int) -> None:
+    def __init__(
+        self, plan: Plan, reader: SourceReader, data: Path, seed: int, later: bool
+    ) -> None:
         self.plan = plan
+        self.later = later
         self.reader = reader
         self.data = data
         self.seed = seed
         options = plan.options
         alphabet = load(options.alphabet, options.ambiguous)
-        widths = Widths(options.length, options.align, options.width or self._scanned_width())
-        self.encoder = Encoder(alphabet, widths, options.ambiguous)
+        width = read_json(data / ENCODING)["width"] if later else options.width
+        self.widths = Widths(options.length, options.align, width or self._scanned_width())
+        self.encoder = Encoder(alphabet, self.widths, options.ambiguous)
         self.outputs: dict[str, SetOutput] = {}
         self.progress = RecordProgress("preprocessing")
 
@@ -93,6 +100,8 @@ class _Run:
             for name, path in zip(names, stats, strict=True):
                 summary = {"file": f"{name}.h5"} | self.outputs[name].summary() | found[name]
                 write_json(path, summary)
+            if not self.later:
+                write_json(self.data / ENCODING, {"width": self.widths.width})
         for name, output in self.outputs.items():
             log.info(f"{self.data / name}.h5: {output.records} records")
 

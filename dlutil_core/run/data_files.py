@@ -57,8 +57,8 @@ class DataFiles:
         return [name for s in sets for name in self.planned.get(s, [])]
 
     def awaited(self, stage: str) -> list[str]:
-        """What has to be there before a stage begins: also what is fetched or made for any."""
-        made = [name for names in self.planned.values() for name in names]
+        """What has to be there before a stage begins: also what is fetched, and labelled sets."""
+        made = [name for s in preprocess.LABELLED_SETS for name in self.planned.get(s, [])]
         return list(dict.fromkeys([*self.of_stage(stage), *made, *self.fetched]))
 
     @cached_property
