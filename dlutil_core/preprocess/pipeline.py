@@ -194,6 +194,8 @@ class _Run:
                     " positives, unless your loader makes them"
                 )
             output.finish(dtype, self.reader.labels)
+        for names in filter(None, self.reader.labels.classes()):
+            log.info(f"classes: {', '.join(f'{k} {name}' for k, name in enumerate(names[:20]))}")
 
     def _scanned_width(self) -> int | None:
         """The longest (pad) or shortest (crop) sequence of all sets; None where it need not be."""

@@ -200,8 +200,8 @@ def _source(name: str, keys: Mapping[str, Any], labelled: bool = True) -> Source
     where = f"preprocess.{name}" if name else "preprocess"
     if not isinstance(keys, Mapping):
         raise UserError(
-            f"{where}: is {keys!r}, but must name the files of the set, as in"
-            " {sequences: new.fa}; give them, or remove the key"
+            f"{where}: is {'empty' if keys is None else repr(keys)}, but must name the files of the"
+            " set, as in {sequences: new.fa}; give them, or remove the key"
         )
     source = Source(**{key: keys.get(key) or None for key in SOURCE_KEYS})
     given = [k for k in ("sequences", "features", "positives") if getattr(source, k)]

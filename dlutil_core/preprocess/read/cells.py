@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from dlutil_core.common.errors import UserError
-from dlutil_core.preprocess.read.text_files import shown
+from dlutil_core.preprocess.read.text_files import blocks, shown
 
 Row = tuple[int, list[bytes]]
 """The number of a line in its file, and its cells without the white space around them."""
@@ -17,6 +17,7 @@ Row = tuple[int, list[bytes]]
 COMMENT = b"#"
 BLANKS = b" \v\f"
 SAMPLE = 50
+SAMPLE_BYTES = 1 << 16
 MAX_THOUSANDS = 4
 TWO_WHOLE = re.compile(rb"[-+]?\d+,\d+")
 THOUSANDS = re.compile(rb"[-+]?\d{1,3}(,\d{3})+(\.\d*)?")
@@ -32,7 +33,13 @@ class Separator:
     words: str
 
     def cells(self, line: bytes) -> list[bytes]:
-        """The cells of a line; a quoted one may hold the separator."""
+        """The cells of a line; a quoted one may hold the separator.
+
+        Raises
+        ------
+        ValueError
+            Quotation marks that are not closed.
+        """
         if b'"' in line:
             return self._quoted(line)
         parts = line.split(self.mark or b" ")
@@ -42,16 +49,31 @@ class Separator:
         """The cells, or the whole line as one where its quotation marks are not closed."""
         try:
             return self.cells(line)
-        except (csv.Error, StopIteration):
+        except ValueError:
             return [line.strip()]
 
     def _quoted(self, line: bytes) -> list[bytes]:
-        text = line.decode("utf-8", "surrogateescape")
-        mark, skip = (self.mark.decode(), False) if self.mark else (" ", True)
-        # A quoted cell that is never closed would take the next line too.
-        row = next(csv.reader([text.strip()], delimiter=mark, skipinitialspace=skip, strict=True))
-        cells = [cell.strip().encode("utf-8", "surrogateescape") for cell in row]
-        return cells if self.mark else [cell for cell in cells if cell]
+        cells, place, ended = [], 0, False
+        while not ended:
+            found = self._cell.match(line, place)
+            assert found is not None  # the second way takes anything
+            quoted, _, plain, end = found.groups()
+            if plain is not None and plain.lstrip().startswith(b'"'):
+                raise ValueError("a cell begins with a quotation mark and does not end with one")
+            cell = plain if quoted is None else quoted.replace(b'""', b'"')
+            if self.mark or cell:
+                cells.append(cell.strip())
+            place, ended = found.end(), not end
+        return cells
+
+    @cached_property
+    def _cell(self) -> re.Pattern[bytes]:
+        """A quoted cell or any other, and the separator or the end behind it."""
+        mark = self.mark or b" "
+        space = b"[" + b" \t\v\f".replace(mark, b"") + b"]*"
+        quoted = space + rb'"((?:[^"]|"")*)"' + space
+        ends = b"(" + re.escape(mark) + b"|$)"
+        return re.compile(b"(?:" + quoted + b"(?=" + ends + b")|([^" + mark + b"]*))" + ends)
 
 
 TABS = Separator(b"\t", "tabs")
@@ -108,7 +130,7 @@ class CellReader:
         lines: list[tuple[int, bytes]] = []
         for number, row in enumerate(text.split(b"\n")[:-1], line):
             if row.startswith(COMMENT):
-                self._comment = b"" if self.separator or lines else row
+                self._comment = self._comment if self.separator or lines else row
             elif row.strip(BLANKS) or self._is_blank_row(number, bool(lines)):
                 lines.append((number, row))
         if not lines:
@@ -117,6 +139,8 @@ class CellReader:
             self._start(lines)
         separator = self.separator
         assert separator is not None
+        if separator is not ALONE:
+            lines = [(number, row) for number, row in lines if row.strip(BLANKS)]
         if separator is ALONE and self._blank and self._blank_is == "refuse":
             self._check_blank(lines[-1][0])
         return [(number, self._cells(separator, number, row)) for number, row in lines]
@@ -147,7 +171,7 @@ class CellReader:
     def _cells(self, separator: Separator, number: int, row: bytes) -> list[bytes]:
         try:
             return separator.cells(row) or [b""]
-        except (csv.Error, StopIteration) as error:
+        except ValueError as error:
             raise UserError(
                 f"{self.path}: line {number} cannot be read ({error}); correct its quotation marks"
             ) from None
@@ -173,6 +197,22 @@ class CellReader:
         if separator is COMMAS:
             return " (is a comma a decimal or thousands comma?)"
         return f" (columns are separated by {separator.words})" if separator is not ALONE else ""
+
+
+def row_blocks(path: str) -> Iterator[tuple[bytes, int]]:
+    """Blocks of a file as `blocks` yields them, the first with enough rows to tell their form."""
+    held, first, rows = b"", 0, 0
+    for text, line in blocks(path):
+        if first < 0:
+            yield text, line
+            continue
+        held, first = held + text, first or line
+        rows += sum(not row.startswith(COMMENT) for row in text.split(b"\n") if row.strip())
+        if rows >= SAMPLE or (rows > 1 and len(held) >= SAMPLE_BYTES):
+            yield held, first
+            first = -1
+    if first > 0:
+        yield held, first
 
 
 def check_commas(path: str, rows: list[Row], separator: Separator) -> None:

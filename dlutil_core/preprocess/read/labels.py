@@ -61,6 +61,10 @@ class Counting:
         self._rows += len(values)
         self._counts = self._start in (0.0, 1.0) and np.array_equal(values, expected)
 
+    def end(self) -> None:
+        """Stop looking: the values are no numbers."""
+        self._counts = False
+
     def found(self) -> bool:
         """Whether all values counted, and were more than two."""
         return self._counts and self._rows >= COUNTED_FROM
@@ -187,6 +191,10 @@ class LabelColumns:
                 f" of {MAX_CLASS_BYTES} bytes; is this a column of labels?"
             )
         return column.codes.setdefault(cell, len(column.codes))
+
+    def is_text(self, k: int) -> bool:
+        """Whether the k-th column holds classes."""
+        return k < len(self.columns) and self.columns[k].text
 
     def classes(self) -> list[list[str] | None]:
         """Names of each column's classes in sorted order; None for a column of numbers."""

@@ -17,6 +17,7 @@ from dlutil_core.preprocess.read.cells import (
     Row,
     Separator,
     check_commas,
+    row_blocks,
 )
 from dlutil_core.preprocess.read.labels import (
     Counting,
@@ -26,7 +27,7 @@ from dlutil_core.preprocess.read.labels import (
     numbers,
     problem,
 )
-from dlutil_core.preprocess.read.text_files import blocks, shown
+from dlutil_core.preprocess.read.text_files import shown
 
 MARKS = {b"": ALONE, b" ": BLANK, b"\t": TABS, b",": COMMAS, b";": SEMICOLONS}
 TITLES = (b"label", b"labels", b"target", b"targets", b"class", b"y", b"value", b"score")
@@ -93,7 +94,7 @@ class NumberReader:
 
     def _read(self) -> Iterator[np.ndarray]:
         plain = not self._labels.missing
-        for text, line in blocks(self.path):
+        for text, line in row_blocks(self.path):
             array = self._digits(text) if plain else None
             if array is None:
                 array = self._general(text, line)
@@ -102,6 +103,8 @@ class NumberReader:
             if len(array):
                 self._counting.add(array[:, 0])
                 yield array
+            if self._labels.is_text(0):
+                self._counting.end()
         if not self.rows:
             raise UserError(f"{self.path}: holds no {self.what}; give one line for each record")
         if self._counting.found():
@@ -158,11 +161,23 @@ class NumberReader:
             return False
         return not any(problem(cell) for cell in first if cell)
 
+    def _names_records(self, rows: list[Row]) -> bool:
+        """Whether the first column holds a text of its own in each row, beside numbers."""
+        names = [row[0] for _, row in rows]
+        texts = all(not is_number(name) and problem(name) is None for name in names)
+        beside = all(is_number(cell) for _, row in rows for cell in row[1:])
+        return texts and beside and len(set(names)) == len(names) > 1
+
     def _refuse_header(self, rows: list[Row]) -> None:
         """Targets have no line of names, since a name may be a class."""
         number, first = rows[0]
         texts = all(cell not in self._labels.missing and problem(cell) is None for cell in first)
         below = rows[1][1] if len(rows) > 1 else []
+        if len(first) > 1 and self._names_records(rows):
+            raise UserError(
+                f"{self.path}: line {number} starts with {shown(first[0])}, and the lines below it"
+                " with other texts: are they names? targets are labels alone; remove that column"
+            )
         named = any(cell.lower() in TITLES for cell in first)
         if texts and not any(map(is_number, first)) and (named or any(map(is_number, below))):
             raise UserError(

@@ -199,7 +199,7 @@ def _attach(stream: Iterator[Block], targets: NumberReader) -> Iterator[Block]:
 
 
 def _unequal(path: str, found: int, what: str, other: str, expected: int) -> str:
-    header = "; is its first line a header (column names)?" if found == expected + 1 else ""
+    header = " (is its first line a header line?)" if found == expected + 1 else ""
     return (
         f"{path}: has {found} {what}, but {other} has {expected} records{header}; give one for each"
         " record, in the same order"

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.preprocess.read.blocks import Block
-from dlutil_core.preprocess.read.cells import CellReader, Row
+from dlutil_core.preprocess.read.cells import CellReader, Row, row_blocks
 from dlutil_core.preprocess.read.fasta import clean_names
 from dlutil_core.preprocess.read.labels import Counting, LabelColumns, Told
-from dlutil_core.preprocess.read.text_files import blocks, readable
+from dlutil_core.preprocess.read.text_files import readable
 from dlutil_core.preprocess.section import Columns
 
 SEQUENCE_WORDS = ("sequence", "sequences", "seq", "seqs", "dna", "rna", "protein")
@@ -86,7 +86,7 @@ class TableReader:
         """
         layout: Layout | None = None
         first = 1
-        for text, line in blocks(self.path):
+        for text, line in row_blocks(self.path):
             rows = self._cells.rows(text, line)
             if not rows:
                 continue
@@ -137,7 +137,8 @@ class TableReader:
         labels = None
         if layout.labels and self._labels is not None:
             labels = self._labels.values(self.path, rows, layout.label_places())
-            self._counting.add(labels[:, 0])
+            if not self._labels.is_text(0):
+                self._counting.add(labels[:, 0])
         groups = self._groups(rows, layout) if layout.group >= 0 else None
         sequences = column(layout.sequence)
         return Block(
