@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
@@ -158,15 +160,20 @@ def summit_of(where: str, fields: list[bytes], start: int, end: int, told: bool)
 
 
 def kept(stream: Iterable[Block]) -> Iterator[Block]:
-    """The blocks without the records that were dropped, whose sequences are empty."""
+    """The blocks without the records that were dropped, whose sequences are empty.
+
+    A block is cut where one was dropped, so that all others keep their numbers.
+    """
     for block in stream:
-        paired = block.paired or ()
-        if 0 in block.lengths or b"" in paired:
-            pairs = block.paired or block.sequences
-            whole = [bool(a and b) for a, b in zip(block.sequences, pairs, strict=True)]
-            block = block.take([i for i, good in enumerate(whole) if good])
-        if len(block):
+        if 0 not in block.lengths and b"" not in (block.paired or ()):
             yield block
+            continue
+        pairs = block.paired or block.sequences
+        whole = np.array([bool(a and b) for a, b in zip(block.sequences, pairs, strict=True)])
+        places = np.flatnonzero(whole)
+        for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1):
+            if len(run):
+                yield replace(block.take(run), first=block.first + int(run[0]))
 
 
 def named(name: bytes, line: int) -> str:

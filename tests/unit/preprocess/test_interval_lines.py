@@ -199,6 +199,14 @@ def test_labels_and_pairs_are_dropped_with_their_intervals(bench, genome):
     assert letters(made["data"][:, :, 1:]) == ["C" * 40]
 
 
+def test_records_keep_their_numbers_where_others_are_dropped(bench):
+    genome = bench.write("genome.fa", ">chr1\n" + "ACGT" * 20 + "R" + "ACGT" * 20 + "\n")
+    bed = "chr1\t0\t4\nchr1\t20\t24\nchr1\t158\t161\nchr1\t78\t82\tbad\n"
+    options = {"genome": genome, "window": 10, "outside": "drop"}
+    source = {"predict": {"new": {"sequences": bench.write("a.bed", bed)}}}
+    bench.refused(source | options, "record 4 (bad)", "'R'")
+
+
 def test_dropped_intervals_take_no_part_in_widths_and_splits(bench, genome):
     lines = [f"chr1\t{s}\t{s + 20}\tp{s}\n" for s in range(20, 360, 10)]
     crop = {"genome": genome, "window": 40, "outside": "drop", "length": "crop"}
