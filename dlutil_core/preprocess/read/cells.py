@@ -207,7 +207,8 @@ def row_blocks(path: str) -> Iterator[tuple[bytes, int]]:
             yield text, line
             continue
         held, first = held + text, first or line
-        rows += sum(not row.startswith(COMMENT) for row in text.split(b"\n") if row.strip())
+        lines = text.split(b"\n", SAMPLE_BYTES >> 4)[:-1]
+        rows += sum(not row.startswith(COMMENT) for row in lines if row.strip())
         if rows >= SAMPLE or (rows > 1 and len(held) >= SAMPLE_BYTES):
             yield held, first
             first = -1

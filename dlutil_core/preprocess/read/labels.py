@@ -159,6 +159,10 @@ class LabelColumns:
     def _slow(
         self, path: str, rows: list[Row], place: int, what: str, column: Column
     ) -> np.ndarray:
+        codes = [column.codes.get(row[place]) for _, row in rows]
+        if None not in codes:
+            column.known += len(codes)
+            return np.array(codes, np.float64)
         values = np.empty(len(rows))
         for index, (number, row) in enumerate(rows):
             cell = row[place]
@@ -191,6 +195,13 @@ class LabelColumns:
                 f" of {MAX_CLASS_BYTES} bytes; is this a column of labels?"
             )
         return column.codes.setdefault(cell, len(column.codes))
+
+    def are_numbers(self, count: int) -> bool:
+        """Whether `count` columns are known to hold numbers, of which none stands for a gap."""
+        if not self.texts:
+            return self._quick
+        decided = [column.first and not column.text for column in self.columns]
+        return self._quick and len(decided) >= count and all(decided)
 
     def is_text(self, k: int) -> bool:
         """Whether the k-th column holds classes."""

@@ -124,7 +124,24 @@ class NumberReader:
             f" remove it), and is taken for a {self.what} like any other"
         )
 
+    def _quick(self, text: bytes) -> np.ndarray | None:
+        """Numbers of a block in which nothing but numbers and separators stands, or None."""
+        separator = self._cells.separator
+        known = self.columns and separator is not None and self._labels.are_numbers(self.columns)
+        if not known or b'"' in text or b"#" in text or b"\n\n" in text or text[:1] == b"\n":
+            return None
+        assert separator is not None
+        mark = separator.mark or None
+        cells = [row.split(mark) for row in text.split(b"\n")[:-1]]
+        if set(map(len, cells)) != {self.columns} or (mark is None and b"\t" in text):
+            return None
+        values = numbers([cell for row in cells for cell in row])
+        return None if values is None else values.reshape(-1, self.columns)
+
     def _general(self, text: bytes, line: int) -> np.ndarray:
+        quick = self._quick(text)
+        if quick is not None:
+            return quick
         rows = self._cells.rows(text, line)
         if not rows:
             return np.empty((0, self.columns))
