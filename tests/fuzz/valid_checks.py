@@ -18,7 +18,7 @@ from dlutil_core.common.errors import UserError
 from dlutil_core.preprocess.pipeline import preprocess
 from dlutil_core.preprocess.read import text_files
 
-AMBIGUOUS = ("may be columns or a number", "are they names", "header line", "a number, but")
+AMBIGUOUS = ("may be columns or a ", "are they names", "header line", "a number, but")
 """Of what is refused, the sentences that say that a file has two meanings."""
 
 

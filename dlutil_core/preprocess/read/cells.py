@@ -19,8 +19,8 @@ BLANKS = b" \v\f"
 SAMPLE = 50
 SAMPLE_BYTES = 1 << 16
 MAX_THOUSANDS = 4
-TWO_WHOLE = re.compile(rb"[-+]?\d+,\d+")
-THOUSANDS = re.compile(rb"[-+]?\d{1,3}(,\d{3})+(\.\d*)?")
+TWO_WHOLE = re.compile(rb"[-+]?\d+,\d+([eE][-+]?\d+)?")
+THOUSANDS = re.compile(rb"[-+]?\d{1,3}((,\d{3})+(\.\d*)?|(\.\d{3})+,\d+)")
 BLANK_THOUSANDS = re.compile(rb"[-+]?\d{1,3}( \d{3})+(\.\d*)?")
 LEADING_ZERO = re.compile(rb"[ ,]0\d")
 
