@@ -72,7 +72,8 @@ class _Run:
         options = plan.options
         alphabet = load(options.alphabet, options.ambiguous)
         widths = Widths(options.length, options.align, options.width or self._scanned_width())
-        self.encoder = Encoder(alphabet, widths, options.ambiguous)
+        labelled = set(plan.names()) & set(planning.LABELLED_SETS)
+        self.encoder = Encoder(alphabet, widths, options.ambiguous, strands=len(labelled) > 1)
         self.outputs: dict[str, SetOutput] = {}
         self.progress = RecordProgress("preprocessing")
 

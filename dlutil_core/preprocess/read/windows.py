@@ -30,13 +30,13 @@ class Windows:
         What is done with windows that reach past a chromosome's end: ``error``, ``drop``, ``pad``
         or ``shift``.
     told
-        Files whose dropped intervals were told: a file may be read more than once.
+        What was told of which file: a file may be read more than once.
     """
 
     width: int | None = None
     center: str = "summit"
     outside: str = "error"
-    told: set[str] = field(default_factory=set)
+    told: set[tuple[str, str]] = field(default_factory=set)
 
     def place(self, where: str, row: Interval, length: int, genome: str) -> tuple[int, int] | None:
         """First letter and end of the window; None where it is to be dropped.
@@ -93,14 +93,23 @@ class Windows:
                 f"{path}: all {total} intervals make windows past a chromosome's end; make"
                 " preprocess.window smaller, or set preprocess.outside to pad or shift"
             )
-        if not count or path in self.told:
+        if not count or (path, "dropped") in self.told:
             return
-        self.told.add(path)
+        self.told.add((path, "dropped"))
         rest = ", ..." if count > len(dropped) else ""
         log.warning(
             f"warning: {path}: {count} of {total} intervals make windows past a chromosome's end"
             f" and were dropped: {', '.join(dropped)}{rest}"
         )
+
+    def tell_blocks(self, path: str, line: int) -> None:
+        """Say once that a transcript's blocks are not joined."""
+        if (path, "blocks") not in self.told:
+            self.told.add((path, "blocks"))
+            log.warning(
+                f"warning: {path}: line {line} has several blocks (BED12), but the whole interval"
+                " is cut, with what is between them; for blocks alone run bedtools bed12tobed6 first"
+            )
 
 
 def _apart(start: int, end: int, length: int) -> bool:
