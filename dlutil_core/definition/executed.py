@@ -6,14 +6,26 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+import torch
+
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
 from dlutil_core.fingerprint.analysis import SIGNATURES
+from dlutil_core.loaders.generators import BatchGenerator
+from dlutil_core.loaders.prediction_order import check_prediction_loader
+
+NO_LOADERS = (np.ndarray, torch.Tensor, str, bytes, dict)
+"""What can be iterated but gives no batches."""
+
+COMMAND_LINES = {"argparse", "click", "typer", "fire", "optparse", "absl", "docopt", "getopt"}
+"""Packages that parse a command line, and end the program where it is wrong."""
 
 HINTS = {
     "scalar types: Long, Int; but got torch.": "whole numbers in arrays become float32, tensors "
@@ -76,7 +88,7 @@ class Definition:
         make = self.get("get_train_generator", "training")
         train = self.call("get_train_generator", make, data_dir, batch_size)
         val = None
-        if isinstance(train, tuple) and len(train) == 2:
+        if _are_two_loaders(train):
             train, val = train
         elif self.has("get_val_generator"):
             val = self.call("get_val_generator", self.module.get_val_generator, data_dir)
@@ -102,18 +114,26 @@ class Definition:
     def prediction_loader(self, pred_path: str) -> Any:
         """The loader of inputs to predict."""
         make = self.get("get_pred_generator", "prediction")
-        loader = self.call("get_pred_generator", make, pred_path)
-        return self.check_loader("get_pred_generator", loader)
+        loader = self.check_loader(
+            "get_pred_generator", self.call("get_pred_generator", make, pred_path)
+        )
+        self.call("get_pred_generator", check_prediction_loader, loader)
+        return loader
 
     def check_loader(self, name: str, loader: Any) -> Any:
         """Refuse what gives no batches, or gives them only once."""
+        if isinstance(loader, NO_LOADERS) or hasattr(loader, "iloc"):
+            raise UserError(
+                f"{self.path}: {name} returned {type(loader).__name__}, whose rows are no batches: "
+                "return a loader, for example MatrixBatchGenerator(X, Y, batch_size)"
+            )
         if not isinstance(loader, Iterable):
             hint = ", for example DataLoader(dataset)" if hasattr(loader, "__getitem__") else ""
             raise UserError(
                 f"{self.path}: {name} returned {type(loader).__name__}, but must return a loader: "
                 f"an iterable of batches{hint}"
             )
-        if is_one_shot(loader):
+        if self.call(name, is_one_shot, loader):
             raise UserError(
                 f"{self.path}: {name} returned {type(loader).__name__}, which can be iterated only "
                 "once: return a loader such as MatrixBatchGenerator, a DataLoader or a list"
@@ -137,18 +157,67 @@ class Definition:
     def call(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function of the file; what it raises becomes a sentence with its line."""
         try:
-            return function(*arguments)
-        except UserError:
-            raise
+            with kept_folder(), _own_arguments(self.path):
+                return function(*arguments)
+        except UserError as error:
+            line = line_in(error, self.path) if error.__cause__ is not None else None
+            if line is None:
+                raise
+            raise UserError(f"{self.path}: line {line}: {error}") from error
+        except SystemExit as error:
+            raise UserError(f"{self.path}: {name} {_ended(error, self.path)}") from None
         except Exception as error:
             log.debug("%s", traceback.format_exc())
             raise UserError(f"{self.path}: {name} failed: {told(error, self.path)}") from error
+
+    def model(self, config: dict[str, Any]) -> Any:
+        """A new `Model` of this configuration; what it raises is left as it is."""
+        kind = self.model_class()
+        try:
+            with kept_folder():
+                return kind(config)
+        except SystemExit as error:
+            raise UserError(f"{self.path}: init_model {_ended(error, self.path)}") from None
 
     def _own_reward(self) -> bool:
         from dlutil_core.model.models import LossReward
 
         own = self.model_class().get_hyperband_reward  # type: ignore[attr-defined]
         return own is not LossReward.get_hyperband_reward
+
+
+@contextmanager
+def kept_folder() -> Iterator[None]:
+    """Put the working folder back where code of a definition calls `os.chdir`.
+
+    The run's own paths are relative to the folder that it was started in.
+    """
+    before = os.getcwd()
+    try:
+        yield
+    finally:
+        put_back(before)
+
+
+def put_back(folder: str) -> None:
+    """Work in `folder` again, wherever a definition went."""
+    try:
+        moved = os.getcwd() != folder
+    except FileNotFoundError:  # it went to a folder that is no more
+        moved = True
+    if moved:
+        os.chdir(folder)
+
+
+def _ended(error: SystemExit, path: str) -> str:
+    """What a `SystemExit` is told as."""
+    wanted = os.path.abspath(path)
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == wanted]
+    place = f"in line {lines[-1]} " if lines and lines[-1] else ""
+    return (
+        f"{place}ended the program ({error.code}); raise an error that says what is wrong, such as "
+        "ValueError, instead of calling sys.exit"
+    )
 
 
 def is_one_shot(loader: Any) -> bool:
@@ -174,9 +243,47 @@ def told(error: BaseException, path: str) -> str:
     if isinstance(error, UserError):  # a sentence of ours
         text = message
     text += next((f" ({hint})" for part, hint in HINTS.items() if part in message), "")
-    wanted = os.path.abspath(path)
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == wanted]
-    return f"line {lines[-1]}: {text}" if lines and lines[-1] else text
+    line = line_in(error, path)
+    return text if line is None else f"line {line}: {text}"
+
+
+def line_in(error: BaseException, path: str) -> int | None:
+    """The last line of the file `path` that the cause of an exception went through."""
+    wanted = {os.path.abspath(path), os.path.realpath(path)}
+    found: int | None = None
+    cause: BaseException | None = error
+    while cause is not None:
+        frames = traceback.extract_tb(cause.__traceback__)
+        lines = [f.lineno for f in frames if f.filename in wanted and f.lineno]
+        found = lines[-1] if lines else found
+        cause = cause.__cause__
+    return found
+
+
+def _are_two_loaders(found: Any) -> bool:
+    """Whether `get_train_generator` returned training and validation, not batches."""
+    if isinstance(found, list) and len(found) == 2:
+        from torch.utils.data import DataLoader
+
+        return all(isinstance(part, (BatchGenerator, DataLoader)) for part in found)
+    return isinstance(found, tuple) and len(found) == 2
+
+
+@contextmanager
+def _own_arguments(path: str) -> Iterator[None]:
+    """A definition has no command line: that of the job is not its own."""
+    kept = sys.argv
+    sys.argv = [path]
+    try:
+        yield
+    finally:
+        sys.argv = kept
+
+
+def _parses_arguments(error: BaseException) -> bool:
+    """Whether an exception came out of a parser of command lines."""
+    modules = {str(f.f_globals.get("__name__")) for f, _ in traceback.walk_tb(error.__traceback__)}
+    return bool({m.partition(".")[0] for m in modules} & COMMAND_LINES)
 
 
 def _execute(path: Path) -> ModuleType:
@@ -195,7 +302,8 @@ def _execute(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with kept_folder(), _own_arguments(str(path)):
+            spec.loader.exec_module(module)
     except SyntaxError as error:
         text = (error.text or "").strip()
         raise UserError(
@@ -204,6 +312,12 @@ def _execute(path: Path) -> ModuleType:
     except UserError:
         raise
     except SystemExit as error:
+        if _parses_arguments(error):
+            raise UserError(
+                f"{path}: parses a command line when it is read, but a definition is given none: "
+                "let its arguments have defaults, or read environment variables, which are named "
+                "under env in the config"
+            ) from None
         raise UserError(f"{path}: ended the program ({error.code}) when it was read") from None
     except Exception as error:
         log.debug("%s", traceback.format_exc())

@@ -101,7 +101,7 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
     if error is not None:
         raise UserError(f"{source}: {sentence(error)}")
     filled = _with_defaults(plain, schema())
-    filled["env"] = {name: env_text(value) for name, value in filled["env"].items()}
+    filled["env"] = {n: None if v is None else env_text(v) for n, v in filled["env"].items()}
     filled["precision"] = str(filled["precision"])
     for key, text in _texts(filled):
         if any(c in text for c in "{}\n"):
@@ -117,6 +117,12 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
     clip_norm = filled["clip_norm"]
     if clip_norm is not None and not math.isfinite(clip_norm):
         raise UserError(f"{source}: clip_norm is {clip_norm}, but must be a finite number")
+    epoch_timeout = filled["search"]["epoch_timeout"]
+    if epoch_timeout is not None and not math.isfinite(epoch_timeout):
+        raise UserError(
+            f"{source}: search.epoch_timeout is {epoch_timeout}, but must be a finite number; "
+            "leave it out for no limit"
+        )
     return filled
 
 
