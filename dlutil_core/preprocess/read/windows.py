@@ -110,7 +110,7 @@ class Windows:
             self.told.add((path, "blocks"))
             log.warning(
                 f"warning: {path}: line {line} has several blocks (BED12), but the whole interval"
-                " is cut, with what is between them; for blocks alone run bedtools bed12tobed6 first"
+                " is cut, with what is between them; for the blocks alone run bedtools bed12tobed6"
             )
 
 
