@@ -79,7 +79,8 @@ class _Run:
         alphabet = load(options.alphabet, options.ambiguous)
         width = read_json(data / ENCODING)["width"] if later else options.width
         self.widths = Widths(options.length, options.align, width or self._scanned_width())
-        self.encoder = Encoder(alphabet, self.widths, options.ambiguous)
+        labelled = set(plan.names()) & set(planning.LABELLED_SETS)
+        self.encoder = Encoder(alphabet, self.widths, options.ambiguous, strands=len(labelled) > 1)
         self.outputs: dict[str, SetOutput] = {}
         self.progress = RecordProgress("preprocessing")
 

@@ -85,7 +85,7 @@ def _pack(plain: Path, text: str, packed: bool) -> None:
 
 def make_bed(r: random.Random, case: Case, lengths: dict[str, int], file: str) -> None:
     """A BED or narrowPeak file whose lines mean one thing."""
-    columns = r.choice([3, 3, 4, 5, 6, 6, 9, 10, 10, 12])
+    columns = r.choice([3, 3, 4, 5, 6, 6, 9, 10, 10, 12, 20])
     apart = "\t" if r.random() < 0.8 else r.choice([" ", "  "])
     inside = r.random() < 0.6
     width = r.choice([0, 0, 8])
@@ -120,11 +120,13 @@ def _row(
     name = r.choice(NAMES)
     score = r.choice(["0", "960", ".", "12.5", "-3.2"])
     row = [chromosome, str(start), str(end), name, score, r.choice(STRANDS)]
-    if columns == 10:
+    if columns in (10, 20):
         summit = r.choice([-1, 0, end - start - 1, r.randrange(0, end - start)])
         row += [r.choice(["5.1", "182", "0"]), r.choice(["-1", "9.3"]), "4.7", str(summit)]
+        row += r.choices(["1", "0.5", "-1", "200"], k=10)  # as IDR writes them
     else:
-        row += [str(start), str(end), r.choice(["0", "255,0,0"]), "1", f"{end - start},", "0,"]
+        row += [str(start), str(end), r.choice(["0", "255,0,0"])]
+        row += r.choice([["1", f"{end - start},", "0,"], ["2", "1,1,", "0,1,"]])
     return row[:columns]
 
 
@@ -246,7 +248,7 @@ def _record(
     first, last = start, end
     if options["window"]:
         centre = (start + end) // 2
-        if len(row) == 10 and options["center"] == "summit" and int(row[9]) >= 0:
+        if len(row) in (10, 20) and options["center"] == "summit" and int(row[9]) >= 0:
             centre = start + int(row[9])
         first = centre - options["window"] // 2
         last = first + options["window"]

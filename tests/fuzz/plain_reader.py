@@ -150,3 +150,45 @@ def onehot(sequences: list[str]) -> np.ndarray:
             if letter in "ACGT":
                 data[record, "ACGT".index(letter), 0, place] = 1
     return data
+
+
+TURNED = {"A": "T", "C": "G", "G": "C", "T": "A", "a": "t", "c": "g", "g": "c", "t": "a"}
+
+
+def intervals(
+    raw: bytes, genome: dict[str, str], window: int | None, outside: str
+) -> tuple[list[str], list[str], list[str], list[list[str]]]:
+    """Names, sequences, intervals and cells of the lines of a BED file that are not dropped.
+
+    A tenth column is a narrowPeak's summit. What stands outside a chromosome is N.
+    """
+    names, sequences, places, rows = [], [], [], []
+    for line in lines_of(raw):
+        if not line.strip(WHITE) or line.startswith(("#", "track", "browser")):
+            continue
+        cells = [cell.strip(WHITE) for cell in line.split("\t")]
+        chromosome, start, end = cells[0], int(cells[1]), int(cells[2])
+        length = len(genome[chromosome])
+        original = f"{chromosome}:{start}-{end}"
+        if window is not None:
+            summit = int(cells[9]) if len(cells) > 9 else -1
+            centre = start + summit if summit >= 0 else (start + end) // 2
+            start = centre - window // 2
+            end = start + window
+        if (start < 0 or end > length) and outside == "drop":
+            continue
+        if outside == "shift":
+            moved = min(max(start, 0), length - (end - start))
+            start, end = moved, moved + end - start
+        letters = [
+            genome[chromosome][place] if 0 <= place < length else "N" for place in range(start, end)
+        ]
+        strand = cells[5] if len(cells) > 5 else "."
+        if strand == "-":
+            letters = [TURNED.get(letter, letter) for letter in reversed(letters)]
+        name = cells[3] if len(cells) > 3 else "."
+        names.append(original if name in ("", ".") else name)
+        sequences.append("".join(letters))
+        places.append(f"{chromosome}:{start}-{end}({strand})")
+        rows.append(cells)
+    return names, sequences, places, rows

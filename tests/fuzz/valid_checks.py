@@ -18,8 +18,14 @@ from dlutil_core.common.errors import UserError
 from dlutil_core.preprocess.pipeline import preprocess
 from dlutil_core.preprocess.read import text_files
 
-AMBIGUOUS = ("may be columns or a number", "are they names", "header line", "a number, but")
-"""Of what is refused, the sentences that say that a file has two meanings."""
+AMBIGUOUS = (
+    "make windows past a chromosome's end",
+    "may be columns or a ",
+    "are they names",
+    "header line",
+    "a number, but",
+)
+"""Of what is refused, the sentences that say that a file has two meanings, or no record left."""
 
 
 def check(case: valid_tables.Case, block: int) -> str:
@@ -73,6 +79,9 @@ def _compare(case: valid_tables.Case, made: dict[str, dict[str, Any]]) -> None:
         expected = plain_reader.features(_plain(case, "x.txt"))
         assert np.array_equal(made["new"]["data"][:, 0, 0], expected)
         return
+    if case.kind == "bed":
+        _compare_bed(case, made["train"])
+        return
     files = ["a.t"] if case.kind == "targets" else [f"{name}.csv" for name in case.sets]
     cells = []
     for file, name in zip(files, case.sets, strict=True):
@@ -94,3 +103,23 @@ def _compare(case: valid_tables.Case, made: dict[str, dict[str, Any]]) -> None:
             key = "classes" if len(classes) == 1 else f"classes.{k}"
             told = made[name]["attrs"].get(key)
             assert (None if told is None else [t.decode() for t in told.tolist()]) == names
+
+
+def _compare_bed(case: valid_tables.Case, made: dict[str, Any]) -> None:
+    genome, name = {}, ""
+    for line in case.files["g.fa"].decode().split("\n"):
+        if line.startswith(">"):
+            name = line[1:].split()[0]
+        genome[name] = genome.get(name, "") + (line if line[:1] != ">" else "")
+    file = next(file for file in case.files if file != "g.fa")
+    names, sequences, places, rows = plain_reader.intervals(
+        _plain(case, file), genome, case.section["window"], case.section["outside"]
+    )
+    assert np.array_equal(made["data"], plain_reader.onehot(sequences))
+    assert [text.decode() for text in made["name"].tolist()] == names
+    assert [text.decode() for text in made["interval"].tolist()] == places
+    if case.columns:
+        [expected], _ = plain_reader.labels([[[row[k] for k in case.columns] for row in rows]], [])
+        assert np.array_equal(made["label"], expected.astype(made["label"].dtype))
+    else:
+        assert "label" not in made

@@ -14,6 +14,8 @@ MISSING = ["NA", "", "n/a", "-9", "."]
 WORDS = ["enhancer", "Promoter", "dark", "a", "B", "x-1", "é", "on", "True", "False", "chr1", "1e"]
 TITLES = ["Label", "target_a", "y", "Activity", "LABEL_2", "cell type", "t(0)"]
 
+BED_TITLES = ("chrom", "start", "end", "name", "kind", "strand", "value", "p", "q", "peak")
+
 wholes = st.integers(-300, 70_000).map(str)
 digits = st.integers(0, 9).map(str)
 flags = st.sampled_from(["0", "1"])
@@ -179,4 +181,65 @@ def _line_of_titles(titles: list[str], mark: str) -> str:
     return mark.join(f'"{title}"' if " " in title else title for title in titles)
 
 
-any_case = st.one_of(feature_files(), target_files(), table_files())
+@st.composite
+def bed_files(draw: st.DrawFn) -> Case:
+    """Intervals with strands, summits and a column of labels, and their genome."""
+    lengths = draw(st.integers(30, 70)), draw(st.integers(30, 70))
+    genome = {
+        f"chr{k}": draw(st.text("ACGTacgt", min_size=n, max_size=n)) for k, n in enumerate(lengths)
+    }
+    count, columns = draw(st.integers(1, 6)), draw(st.sampled_from([3, 4, 6, 7, 10]))
+    window = draw(st.sampled_from([None, 7, 10, 20]))
+    rows = []
+    for k in range(count):
+        name = draw(st.sampled_from(sorted(genome)))
+        size = 9 if window is None else draw(st.integers(1, 12))
+        start = draw(st.integers(0, len(genome[name]) - size))
+        more = [f"p{k}" if draw(st.booleans()) else ".", draw(st.sampled_from(["0", "1", "37"]))]
+        more += [
+            draw(st.sampled_from("+-.")),
+            draw(st.sampled_from(["1.5", "2", "0"])),
+            "3.5",
+            "-1",
+        ]
+        more += [str(draw(st.integers(-1, size - 1)))]
+        rows.append([name, str(start), str(start + size), *more][:columns])
+    kinds = {6: (5,), 7: (7, 5), 10: (5,)}
+    label = draw(st.sampled_from([*kinds.get(columns, ()), None]))
+    titled = [*BED_TITLES[:columns]]
+    comment = "#" + "\t".join(titled) if draw(st.booleans()) else ""
+    wanted: str | int | None = label
+    if label is not None and comment:
+        wanted = draw(st.sampled_from([label, titled[label - 1].upper()]))
+    width = draw(st.integers(9, 80))
+    packed = "".join(
+        f">{name} x\n" + "".join(f"{s[i : i + width]}\n" for i in range(0, len(s), width))
+        for name, s in genome.items()
+    )
+    raw = draw(bed_text(rows, comment, draw(st.integers(0, 3)) == 0))
+    outside = draw(st.sampled_from(["drop", "pad", "shift"]))
+    name = "a.narrowPeak" if columns == 10 else "a.bed"
+    section = {
+        "train": {"sequences": name},
+        "genome": "g.fa",
+        "window": window,
+        "outside": outside,
+        "columns": {"label": wanted},
+    }
+    chosen = [] if label is None else [label - 1]
+    return Case("bed", {name: raw, "g.fa": packed.encode()}, section, [], chosen)
+
+
+@st.composite
+def bed_text(draw: st.DrawFn, rows: list[list[str]], comment: str, track: bool) -> bytes:
+    """Lines of BED between track lines and comments, with any line ends."""
+    lines = ["track name=x", comment] if track and comment else [comment] if comment else []
+    for row in rows:
+        lines.append("\t".join(row))
+    end = draw(st.sampled_from(ENDS))
+    text = end.join(lines) + end * draw(st.integers(0, 2))
+    raw = ("\ufeff" * draw(st.booleans()) + text).encode()
+    return gzip.compress(raw, mtime=0) if draw(st.integers(0, 7)) == 0 else raw
+
+
+any_case = st.one_of(feature_files(), target_files(), table_files(), bed_files())

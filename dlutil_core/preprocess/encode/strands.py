@@ -18,7 +18,9 @@ def complement_table(alphabet: Alphabet) -> bytes | None:
     return bytes(table)
 
 
-def strand_hashes(parts: list[np.ndarray], complements: bytes) -> tuple[np.ndarray, np.ndarray]:
+def strand_hashes(
+    parts: list[np.ndarray], complements: bytes, hashes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Hashes of records and of their reverse complements, without what pads their ends.
 
     Parameters
@@ -27,13 +29,17 @@ def strand_hashes(parts: list[np.ndarray], complements: bytes) -> tuple[np.ndarr
         Codes of a record's one or two sequences, uint8, shape (n, L) each.
     complements
         As `complement_table` gives it.
+    hashes
+        Hashes of the records as they are, shape (n,).
 
     Returns
     -------
     Two arrays of uint64, shape (n,). A record that is its own reverse complement has a second hash
     that nothing is equal to, for it counts as an equal record already.
     """
-    forward = _hashed([_to_the_left(part) for part in parts])
+    left = [_to_the_left(part) for part in parts]
+    moved = any(a is not b for a, b in zip(left, parts, strict=True))
+    forward = _hashed(left) if moved else hashes
     turned = _hashed([_to_the_left(_turned(part, complements)) for part in parts])
     return forward, np.where(turned == forward, ~turned, turned)
 

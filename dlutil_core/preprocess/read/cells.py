@@ -19,8 +19,8 @@ BLANKS = b" \v\f"
 SAMPLE = 50
 SAMPLE_BYTES = 1 << 16
 MAX_THOUSANDS = 4
-TWO_WHOLE = re.compile(rb"[-+]?\d+,\d+")
-THOUSANDS = re.compile(rb"[-+]?\d{1,3}(,\d{3})+(\.\d*)?")
+TWO_WHOLE = re.compile(rb"[-+]?\d+,\d+([eE][-+]?\d+)?")
+THOUSANDS = re.compile(rb"[-+]?\d{1,3}((,\d{3})+(\.\d*)?|(\.\d{3})+,\d+)")
 BLANK_THOUSANDS = re.compile(rb"[-+]?\d{1,3}( \d{3})+(\.\d*)?")
 LEADING_ZERO = re.compile(rb"[ ,]0\d")
 
@@ -207,7 +207,8 @@ def row_blocks(path: str) -> Iterator[tuple[bytes, int]]:
             yield text, line
             continue
         held, first = held + text, first or line
-        rows += sum(not row.startswith(COMMENT) for row in text.split(b"\n") if row.strip())
+        lines = text.split(b"\n", SAMPLE_BYTES >> 4)[:-1]
+        rows += sum(not row.startswith(COMMENT) for row in lines if row.strip())
         if rows >= SAMPLE or (rows > 1 and len(held) >= SAMPLE_BYTES):
             yield held, first
             first = -1

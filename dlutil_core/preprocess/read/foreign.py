@@ -17,7 +17,6 @@ CIGAR = re.compile(rb"\*|(\d+[MIDNSHP=X])+")
 REFERENCE = re.compile(rb"[ACGTNacgtn]+|\.")
 ALTERNATIVE = re.compile(rb"(?=.*[ACGTNacgtn])[ACGTNacgtn*,]+|\.|<[^<>]+>(,<[^<>]+>)*|.*[\[\]].*")
 NUMBERS_LIST = re.compile(rb"(-?\d+,)+(-?\d+)?")
-ATTRIBUTES = re.compile(rb'[\w.:-]+(=| +"?)[^;]*(;|$)')
 STRANDS = (b"+", b"-", b".", b"?")
 
 BED_OF = {
@@ -116,8 +115,7 @@ def refuse(path: str, line: int, name: str) -> UserError:
     """The sentence for a file in this format."""
     remedy = BED_OF.get(name, REMEDY)
     place = f"line {line} is" if line else "is"
-    known = name if name.startswith(("a ", "the ")) else f"{name}, not BED"
-    return UserError(f"{path}: {place} {known}; {remedy}")
+    return UserError(f"{path}: {place} {name}, which is not read here; {remedy}")
 
 
 def refuse_binary(path: str) -> None:
@@ -139,15 +137,22 @@ def refuse_binary(path: str) -> None:
 
 def foreign_header(line: bytes) -> str:
     """The format that a line of a file's beginning is the sign of, or nothing."""
+    if line.startswith(b"ID   ") and b";" in line:
+        return "EMBL"
     text = " ".join(line.decode("utf-8", "replace").lower().split()) + " "
     return next((name for start, name in HEADERS if text.startswith(start)), "")
 
 
 def is_fastq(lines: list[bytes]) -> bool:
     """Whether a file begins with a record of four lines: @name, letters, +, qualities."""
-    if len(lines) < 3 or not lines[0].startswith(b"@"):
+    if not lines[0].startswith(b"@"):
         return False
-    return lines[2].startswith(b"+") and lines[1].strip().isalpha()
+    for row, line in enumerate(lines[1:]):
+        if line.startswith(b"+"):
+            return row > 0
+        if not line.strip().isalpha():
+            return False
+    return False
 
 
 def foreign_row(fields: list[bytes]) -> str:
@@ -163,10 +168,8 @@ def _all(pattern: re.Pattern[bytes], fields: list[bytes]) -> bool:
 def _is_gff(f: list[bytes]) -> bool:
     if len(f) < 8 or not _all(WHOLE, f[3:5]) or f[6] not in STRANDS:
         return False
-    if f[7] not in (b"0", b"1", b"2", b"."):
-        return False
-    # The seventh column of BED is a number; '.' there may be somebody's own.
-    return f[6] != b"." or (len(f) > 8 and ATTRIBUTES.match(b" ".join(f[8:])) is not None)
+    # The seventh column of BED is a number.
+    return f[7] in (b"0", b"1", b"2", b".")
 
 
 def _is_vcf(f: list[bytes]) -> bool:
@@ -183,12 +186,13 @@ def _is_bedpe(f: list[bytes]) -> bool:
     if len(f) < 6 or not all(_all(WHOLE, [v]) or v == b"-1" for v in (*f[1:3], *f[4:6])):
         return False
     # A second chromosome: the first one's name, or one of its kind.
-    return f[3] == f[0] or _kind(f[3]) == _kind(f[0]) or (f[3] == b"." and f[4] == f[5] == b"-1")
+    unplaced = f[3] == b"." and f[4] == f[5] == b"-1"
+    return unplaced or f[3] == f[0] or _kind(f[3]) == _kind(f[0])
 
 
 def _kind(name: bytes) -> bytes:
     """A chromosome's name without what tells it from others: chr1 and chrX are of one kind."""
-    return re.sub(rb"(?<=chr)([0-9]+|[XYMWZ]|MT|Un)(?=_|$)", b"#", name, flags=re.IGNORECASE)
+    return re.sub(rb"^(chr)?([0-9]{1,2}|[XYMWZ]|MT|Un)(?=_|$)", rb"\1#", name, flags=re.IGNORECASE)
 
 
 def _is_sam(f: list[bytes]) -> bool:
@@ -214,9 +218,9 @@ def _is_saf(f: list[bytes]) -> bool:
 SHAPES = (
     ("GFF or GTF", _is_gff),
     ("VCF", _is_vcf),
-    ("BEDPE", _is_bedpe),
-    ("SAM", _is_sam),
     ("PSL", _is_psl),
+    ("SAM", _is_sam),
+    ("BEDPE", _is_bedpe),
     ("genePred", _is_gene_pred),
     ("SAF", _is_saf),
 )

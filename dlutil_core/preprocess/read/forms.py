@@ -118,7 +118,8 @@ def _of_lines(
     if name:
         raise refuse(path, number, name)
     region = REGION.fullmatch(first.split()[0]) is not None
-    if len(first.split()) == 2 and separator in (TABS, BLANK) and not region:
+    two = len(first.split()) == 2 and len(split_row(first.strip())) == 2
+    if two and separator in (TABS, BLANK) and not region:
         _check_pasted(path, number, records)
         return "pasted"
     cells = separator.try_cells(first)
@@ -152,15 +153,15 @@ def _unknown(path: str, number: int, first: bytes, cells: list[bytes]) -> str:
             f"{start} it looks like a header line (column names), so name the sequences' column,"
             f" as in preprocess.columns: {{sequence: {readable(near[0], 30)}}}, and those of labels"
         )
-    if title_order(split_row(first)):
+    if title_order(cells):
         return (
             f"{start} it holds column names: for BED remove the line, for a table set"
             " preprocess.columns"
         )
     if REGION.fullmatch(first.split()[0]):
         return f"{start} write intervals as BED: chromosome, start (from 0) and end in columns"
-    if holds_interval(first.split(b",")):
-        return f"{start} it looks like BED with commas; write tabs instead"
+    if holds_interval(cells):
+        return f"{start} it looks like BED, but BED has tabs between its columns; write tabs"
     return f"{start} for a table, name its columns in preprocess.columns"
 
 
@@ -174,6 +175,8 @@ def _check_pasted(path: str, number: int, records: list[bytes]) -> None:
     """Refuse a sequence and a label where a name and a sequence are wanted, in either order."""
     rows = [line.split() for line in records if len(line.split()) == 2]
     firsts, seconds = [row[0] for row in rows], [row[1] for row in rows]
+    if rows[0][0].isdigit() and rows[0][1].isdigit() and not all(map(is_number, seconds)):
+        raise refuse(path, number, "PHYLIP")
     if all(map(is_number, seconds)) and not any(map(is_number, firsts)):
         raise UserError(
             f"{path}: line {number} is {shown(records[0])}, whose second column is a number and no"

@@ -177,6 +177,8 @@ class _BedReader:
         if self.windows.center == "summit" and len(fields) >= 10:
             summit = summit_of(where, fields, row.start, row.end, self._narrow)
             row = replace(row, summit=summit)
+        if len(fields) == 12 and fields[9].strip() not in (b"0", b"1"):
+            self.windows.tell_blocks(self.path, number)
         place = self.windows.place(where, row, lengths[row.chromosome], path)
         if place is None:
             self.dropped_count += 1

@@ -27,6 +27,7 @@ LIKE_MISSING = frozenset(
     b"|na|n/a|nan|+nan|-nan|<na>|#n/a|null|nil|none|missing|-|--|.|?".split(b"|")
 )
 LIKE_NUMBER = re.compile(rb"[-+]?[\d.,' _\xa0\xc2%]*\d[\d.,' _\xa0\xc2%]*([eE][-+]?\d+)?%?")
+HEXADECIMAL = re.compile(rb"[-+]?0[xX][0-9a-fA-F]+")
 COUNTED_FROM = 3
 
 
@@ -159,6 +160,10 @@ class LabelColumns:
     def _slow(
         self, path: str, rows: list[Row], place: int, what: str, column: Column
     ) -> np.ndarray:
+        codes = [column.codes.get(row[place]) for _, row in rows]
+        if None not in codes:
+            column.known += len(codes)
+            return np.array(codes, np.float64)
         values = np.empty(len(rows))
         for index, (number, row) in enumerate(rows):
             cell = row[place]
@@ -182,7 +187,7 @@ class LabelColumns:
                     " line (column names)? remove it, or write labels of one kind"
                 )
             return float(cell)
-        told = problem(cell)
+        told = problem(cell, gaps=self.texts)
         if told is not None or not column.text:
             raise UserError(f"{where}, which is {told or 'not a finite number; correct it'}")
         if len(cell) > MAX_CLASS_BYTES or len(column.codes) == MAX_CLASSES:
@@ -191,6 +196,13 @@ class LabelColumns:
                 f" of {MAX_CLASS_BYTES} bytes; is this a column of labels?"
             )
         return column.codes.setdefault(cell, len(column.codes))
+
+    def are_numbers(self, count: int) -> bool:
+        """Whether `count` columns are known to hold numbers, of which none stands for a gap."""
+        if not self.texts:
+            return self._quick
+        decided = [column.first and not column.text for column in self.columns]
+        return self._quick and len(decided) >= count and all(decided)
 
     def is_text(self, k: int) -> bool:
         """Whether the k-th column holds classes."""
@@ -213,9 +225,14 @@ class LabelColumns:
         Raises
         ------
         UserError
-            Each of many records has a text of its own.
+            Each of many records has a text of its own, or every label is missing.
         """
         for column in self.columns:
+            if not column.first:
+                raise UserError(
+                    "preprocess.columns.missing: every label of a column is missing; correct that"
+                    " key, or leave the column out"
+                )
             if column.text and NAMES_FROM < column.known == len(column.codes):
                 raise UserError(
                     f"{column.first}, and every record has another text there; texts are classes:"
@@ -249,36 +266,42 @@ def is_number(cell: bytes) -> bool:
         return False
 
 
-def problem(cell: bytes) -> str | None:
-    """Why a cell is neither a number nor the name of a class, and what to do; None if it may be."""
+def problem(cell: bytes, gaps: bool = True) -> str | None:
+    """Why a cell is neither a number nor the name of a class, and what to do; None if it may be.
+
+    With `gaps` it may be told how missing labels are named.
+    """
+    named = "preprocess.columns.missing if the label is missing"
+    missing = f", or name it in {named}"
+    empty = f", or name '' in {named}"
     if not cell:
-        return (
-            "an empty cell; write its value, or name '' in preprocess.columns.missing if the label"
-            " is missing"
-        )
+        return f"an empty cell; write its value{empty if gaps else ''}"
     value: float | None = None
     with suppress(ValueError):
         value = float(cell)
     if cell.lower() in LIKE_MISSING or (value is not None and math.isnan(value)):
-        return (
-            "not a finite number; correct it, or name it in preprocess.columns.missing if the"
-            " label is missing"
-        )
+        return f"not a finite number; correct it{missing if gaps else ''}"
     if value is not None and b"_" not in cell:
         return (
             "not a finite number; correct it"
             if math.isinf(value)
             else f"larger than float32 holds, {LARGEST:.8g}; scale or correct it"
         )
+    return _damaged(cell)
+
+
+def _damaged(cell: bytes) -> str | None:
+    """What is wrong with a cell that looks like a number but is none; None for a text."""
     if LIKE_NUMBER.fullmatch(cell) and b" " in cell:
         return (
             "not a finite number; are there two separators, or decimal commas? write one separator"
             " in the whole file, and decimal points"
         )
-    if LIKE_NUMBER.fullmatch(cell):
-        if b"," in cell:
-            return (
-                "not a finite number; write a decimal point, without decimal and thousands commas"
-            )
+    if LIKE_NUMBER.fullmatch(cell) and b"," in cell:
+        return "not a finite number; write a decimal point, without decimal and thousands commas"
+    text = cell.decode("utf-8", "replace")
+    digits = any(letter.isdigit() for letter in text)
+    plain = digits and not any(letter.isalpha() for letter in text)
+    if plain or LIKE_NUMBER.fullmatch(cell) or HEXADECIMAL.fullmatch(cell):
         return "not a finite number; correct it"
     return None

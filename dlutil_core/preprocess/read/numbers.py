@@ -124,7 +124,24 @@ class NumberReader:
             f" remove it), and is taken for a {self.what} like any other"
         )
 
+    def _quick(self, text: bytes) -> np.ndarray | None:
+        """Numbers of a block in which nothing but numbers and separators stands, or None."""
+        separator = self._cells.separator
+        known = self.columns and separator is not None and self._labels.are_numbers(self.columns)
+        if not known or b'"' in text or b"#" in text or b"\n\n" in text or text[:1] == b"\n":
+            return None
+        assert separator is not None
+        mark = separator.mark or None
+        cells = [row.split(mark) for row in text.split(b"\n")[:-1]]
+        if set(map(len, cells)) != {self.columns} or (mark is None and b"\t" in text):
+            return None
+        values = numbers([cell for row in cells for cell in row])
+        return None if values is None else values.reshape(-1, self.columns)
+
     def _general(self, text: bytes, line: int) -> np.ndarray:
+        quick = self._quick(text)
+        if quick is not None:
+            return quick
         rows = self._cells.rows(text, line)
         if not rows:
             return np.empty((0, self.columns))
@@ -148,9 +165,20 @@ class NumberReader:
         self.header = self._is_header(rows)
         body = rows[1:] if self.header else rows
         separator = self._cells.separator
+        if separator is BLANK:
+            self._check_texts(body)
         if separator in (COMMAS, BLANK) and not self.header and not self._cells.titles:
             check_commas(self.path, body, separator)
         return body
+
+    def _check_texts(self, rows: list[Row]) -> None:
+        """Refuse texts that may be one text with blanks, or several columns."""
+        number, first = rows[0]
+        if not any(is_number(cell) for _, row in rows for cell in row):
+            raise UserError(
+                f"{self.path}: line {number} is {shown(b' '.join(first))}, which may be columns or"
+                " a text with blanks; put texts in quotation marks, or separate columns by tabs"
+            )
 
     def _is_header(self, rows: list[Row]) -> bool:
         first = rows[0][1]
@@ -179,7 +207,9 @@ class NumberReader:
                 " with other texts: are they names? targets are labels alone; remove that column"
             )
         named = any(cell.lower() in TITLES for cell in first)
-        if texts and not any(map(is_number, first)) and (named or any(map(is_number, below))):
+        header = texts and not any(map(is_number, first)) and (named or any(map(is_number, below)))
+        unnamed = len(first) > 1 and not first[0] and b"" not in self._labels.missing
+        if header or (unnamed and below and below[0]):  # of an index there is often no name
             raise UserError(
                 f"{self.path}: line {number} is {shown(b' '.join(first))}, which looks like a"
                 " header line (column names), but targets have none; remove it, or let it start"

@@ -107,8 +107,6 @@ class TableReader:
 
     def _tell(self, layout: Layout) -> None:
         """Say which columns were taken for labels without being named."""
-        if self._labels is None and layout.labels:
-            self._told.once(f"{self.path}: its labels are left out, as those of a set to predict")
         if not layout.guessed or self._labels is None:
             return
         names = ", ".join(readable(layout.titles[i], 30) for i in layout.labels)

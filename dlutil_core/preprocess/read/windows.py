@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
@@ -30,13 +32,13 @@ class Windows:
         What is done with windows that reach past a chromosome's end: ``error``, ``drop``, ``pad``
         or ``shift``.
     told
-        Files whose dropped intervals were told: a file may be read more than once.
+        What was told of which file: a file may be read more than once.
     """
 
     width: int | None = None
     center: str = "summit"
     outside: str = "error"
-    told: set[str] = field(default_factory=set)
+    told: set[tuple[str, str]] = field(default_factory=set)
 
     def place(self, where: str, row: Interval, length: int, genome: str) -> tuple[int, int] | None:
         """First letter and end of the window; None where it is to be dropped.
@@ -93,14 +95,23 @@ class Windows:
                 f"{path}: all {total} intervals make windows past a chromosome's end; make"
                 " preprocess.window smaller, or set preprocess.outside to pad or shift"
             )
-        if not count or path in self.told:
+        if not count or (path, "dropped") in self.told:
             return
-        self.told.add(path)
+        self.told.add((path, "dropped"))
         rest = ", ..." if count > len(dropped) else ""
         log.warning(
             f"warning: {path}: {count} of {total} intervals make windows past a chromosome's end"
             f" and were dropped: {', '.join(dropped)}{rest}"
         )
+
+    def tell_blocks(self, path: str, line: int) -> None:
+        """Say once that a transcript's blocks are not joined."""
+        if (path, "blocks") not in self.told:
+            self.told.add((path, "blocks"))
+            log.warning(
+                f"warning: {path}: line {line} has several blocks (BED12), but the whole interval"
+                " is cut, with what is between them; for the blocks alone run bedtools bed12tobed6"
+            )
 
 
 def _apart(start: int, end: int, length: int) -> bool:
@@ -149,15 +160,20 @@ def summit_of(where: str, fields: list[bytes], start: int, end: int, told: bool)
 
 
 def kept(stream: Iterable[Block]) -> Iterator[Block]:
-    """The blocks without the records that were dropped, whose sequences are empty."""
+    """The blocks without the records that were dropped, whose sequences are empty.
+
+    A block is cut where one was dropped, so that all others keep their numbers.
+    """
     for block in stream:
-        paired = block.paired or ()
-        if 0 in block.lengths or b"" in paired:
-            pairs = block.paired or block.sequences
-            whole = [bool(a and b) for a, b in zip(block.sequences, pairs, strict=True)]
-            block = block.take([i for i, good in enumerate(whole) if good])
-        if len(block):
+        if 0 not in block.lengths and b"" not in (block.paired or ()):
             yield block
+            continue
+        pairs = block.paired or block.sequences
+        whole = np.array([bool(a and b) for a, b in zip(block.sequences, pairs, strict=True)])
+        places = np.flatnonzero(whole)
+        for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1):
+            if len(run):
+                yield replace(block.take(run), first=block.first + int(run[0]))
 
 
 def named(name: bytes, line: int) -> str:

@@ -12,7 +12,6 @@ import numpy as np
 from dlutil_core.common.errors import UserError
 from dlutil_core.preprocess.encode.alphabet import Alphabet
 from dlutil_core.preprocess.encode.encoder import Encoded
-from dlutil_core.preprocess.encode.row_hashes import hash_rows
 from dlutil_core.preprocess.read.blocks import Block
 from dlutil_core.preprocess.read.labels import LabelColumns
 from dlutil_core.preprocess.write.datasets import (
@@ -76,7 +75,7 @@ class SetOutput:
         self._data.add(encoded.data)
         if self._names.add(block.names) > MAX_NAME_BYTES:
             self._complain(block)
-        self.hashes.write(hash_rows(encoded.rows).tobytes())
+        self.hashes.write(encoded.hashes.tobytes())
         if self.strand_hashes is not None and encoded.strands is not None:
             for spool, hashes in zip(self.strand_hashes, encoded.strands, strict=True):
                 spool.write(hashes.tobytes())

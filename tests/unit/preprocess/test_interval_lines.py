@@ -74,6 +74,9 @@ def cut(place: str, strand: str = "+") -> str:
         ("chr1:10-20", ["three columns"]),
         ("chr1,10,20", ["tabs or blanks"]),
         ("chr1\t10 20", ["tabs between all"]),
+        ("chr1\t\t20", ["start ''", "no whole number"]),
+        ("chr1\t5\t9-Mar", ["end '9-Mar'", "no whole number"]),
+        ("chr1\t٥\t٩", ["no whole number"]),
         ("chr1\t20\t20", ["end must be larger"]),
         ("chr1\t20\t10", ["end must be larger"]),
         ("chrX\t10\t20", ["'chrX'", "not in", "same genome"]),
@@ -154,6 +157,14 @@ def test_ten_columns_that_are_no_narrow_peak_have_no_summit(bench, genome, rest)
     assert made["interval"].tolist() == [b"chr1:140-160(+)"]
 
 
+def test_blocks_are_told_not_to_be_joined(bench, genome, caplog):
+    bed = "chr1\t100\t200\ttx{}\t0\t-\t100\t200\t0\t2\t10,10,\t0,90,\n"
+    made = bench.run(section(bench, genome, bed.format(1) + bed.format(2)))["new"]
+    assert letters(made["data"]) == [cut("chr1:100-200", "-")] * 2
+    told = [r.getMessage() for r in caplog.records if "blocks" in r.getMessage()]
+    assert len(told) == 1 and told[0].startswith("warning: ") and "line 1" in told[0]
+
+
 OUTSIDE = "chr1\t5\t15\tleft\nchr1\t100\t120\tin\nchr1\t-3\t9\tbefore\nchr1\t380\t412\tright\n"
 
 
@@ -186,6 +197,14 @@ def test_labels_and_pairs_are_dropped_with_their_intervals(bench, genome):
     made = bench.run({"train": source, "genome": genome, "window": 40, "outside": "drop"})["train"]
     assert made["label"].tolist() == [[2]]
     assert letters(made["data"][:, :, 1:]) == ["C" * 40]
+
+
+def test_records_keep_their_numbers_where_others_are_dropped(bench):
+    genome = bench.write("genome.fa", ">chr1\n" + "ACGT" * 20 + "R" + "ACGT" * 20 + "\n")
+    bed = "chr1\t0\t4\nchr1\t20\t24\nchr1\t158\t161\nchr1\t78\t82\tbad\n"
+    options = {"genome": genome, "window": 10, "outside": "drop"}
+    source = {"predict": {"new": {"sequences": bench.write("a.bed", bed)}}}
+    bench.refused(source | options, "record 4 (bad)", "'R'")
 
 
 def test_dropped_intervals_take_no_part_in_widths_and_splits(bench, genome):

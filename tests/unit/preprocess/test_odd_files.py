@@ -35,5 +35,5 @@ def test_odd_tables_are_read_as_the_plain_reader_reads_them() -> None:
         compare()
     finally:
         logging.disable(logging.NOTSET)
-    assert {"features", "targets", "table"} <= set(outcomes)
+    assert {"features", "targets", "table", "bed"} <= set(outcomes)
     assert sum(n for kind, n in outcomes.items() if "refused" in kind) <= 5

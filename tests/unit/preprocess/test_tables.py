@@ -59,6 +59,13 @@ def labels(bench, targets: str, count: int = 0, **options) -> np.ndarray:
         ("x\n1\nx\n", ["line 1", "'x'"]),
         ("1\n2\nx\n", ["line 3", "'x'", "finite number"]),
         ("50%\n60%\n", ["line 1", "'50%'"]),
+        ("1.234,5\n2.345,6\n", ["line 1", "'1.234,5'", "decimal or thousands comma"]),
+        ("3,5e3\n2,5e3\n", ["line 1", "'3,5e3'", "decimal"]),
+        (",0\n0,1\n1,0\n", ["line 1", "header line"]),
+        ("low activity\nhigh activity\n", ["line 1", "text with blanks"]),
+        ("−1\n2\n", ["line 1", "finite number"]),
+        ("0x10\n1\n", ["line 1", "'0x10'", "finite number"]),
+        ("1\nTrue\n", ["line 2", "'True'"]),
         ("1'000\n2'000\n", ["line 1", "finite number"]),
         ('"a\n1\n', ["line 1", "quotation"]),
     ],
@@ -151,6 +158,11 @@ def test_missing_labels_are_taken_where_they_are_named(bench, text, expected):
     made = labels(bench, text, 3, columns={"missing": ["NA", "", -9]})
     assert made.dtype == np.float32
     assert np.array_equal(made[:, 0], np.array(expected, np.float32), equal_nan=True)
+
+
+def test_labels_that_are_all_missing_are_refused(bench):
+    section = {"train": source(bench, "NA\nNA\n"), "columns": {"missing": ["NA"]}}
+    bench.refused(section, "preprocess.columns.missing", "every label")
 
 
 def test_missing_labels_are_counted(bench):
