@@ -11,6 +11,8 @@ import math
 import numpy as np
 
 WHITE = " \t\v\f"
+BLANK = " \v\f"
+"""What a line without anything may hold; a tab would be two empty cells."""
 
 
 def lines_of(raw: bytes) -> list[str]:
@@ -67,10 +69,10 @@ class Table:
         for line in lines_of(raw):
             if line.startswith("#"):
                 above = above if kept else line
-            elif line.strip(WHITE) or blank_is_row:
+            elif line.strip(BLANK) or blank_is_row:
                 kept.append(line)
         self.separator = "\n"
-        full = [line for line in kept if line.strip(WHITE)]
+        full = [line for line in kept if line.strip(BLANK)]
         for separator in "\t;, ":
             counts = {len(cells_of(line, separator)) for line in full}
             if len(counts) == 1 and counts != {1} and self.separator == "\n":

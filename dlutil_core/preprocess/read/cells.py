@@ -140,7 +140,8 @@ class CellReader:
         separator = self.separator
         assert separator is not None
         if separator is not ALONE:
-            lines = [(number, row) for number, row in lines if row.strip(BLANKS)]
+            blanks = BLANKS if separator is TABS else None  # a lone tab is two empty cells
+            lines = [(number, row) for number, row in lines if row.strip(blanks)]
         if separator is ALONE and self._blank and self._blank_is == "refuse":
             self._check_blank(lines[-1][0])
         return [(number, self._cells(separator, number, row)) for number, row in lines]

@@ -152,6 +152,8 @@ def test_features_that_are_refused(bench, text, words):
         ("\n1\n0\n", [np.nan, 1, 0]),
         ("1\n0\n\n", [1, 0, np.nan]),
         ("0.5\n-9\n0\n", [0.5, np.nan, 0]),
+        ("0,1\n \t\nNA,1\n,0\n", [0, np.nan, np.nan]),
+        ("0\t1\n  \n\t\n1\t0\n", [0, np.nan, 1]),
     ],
 )
 def test_missing_labels_are_taken_where_they_are_named(bench, text, expected):
