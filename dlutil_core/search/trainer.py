@@ -223,15 +223,26 @@ class Trainer:
         val = self.loaded.loaders[1]
         check_restored(live.model, val, trial.number, live.seed, live.rows[-1], exactly)
 
-    def restore_again(self, trial: Trial, epoch: int) -> None:
-        """Restore a trial from its checkpoint of this epoch, only to see whether it is the same."""
+    def restore_again(self, trial: Trial, epoch: int) -> bool:
+        """Restore a trial from its checkpoint of this epoch, only to see whether it is the same.
+
+        Returns
+        -------
+        `False` where there is no such checkpoint.
+
+        Raises
+        ------
+        StateOutsideSave
+            It is another model.
+        """
         content = memo_of(self.loaded, trial).at(epoch)
         if content is None:
-            return
+            return False
         seed_everything(trial.seed)
         live = LiveTrial(self.loaded.model(trial.config, self.device), trial.seed)
         live.restore(content)
         self._check_restored(trial, live, content)
+        return True
 
     def _fit(self, trial: Trial, live: LiveTrial, store: TrialFolder, budget: int) -> None:
         patience = self.loaded.spec.options.early_stop

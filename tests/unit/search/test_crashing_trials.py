@@ -66,7 +66,7 @@ def test_a_crash_in_a_later_epoch_keeps_the_epochs_before_it(tmp_path: Path) -> 
 def test_a_kill_is_never_a_result(name: str, tmp_path: Path) -> None:
     search = SmallSearch(tmp_path, ending(f"os.kill(os.getpid(), signal.{name})"))
     with pytest.raises(
-        UserError, match="trial 1: its worker ended with signal .* 3 times at epoch 1"
+        UserError, match=r"trial 1: its worker ended with signal .* 3 times at epoch 1"
     ):
         search.run()
     unharmed = SmallSearch(tmp_path / "unharmed", ending("pass"))
