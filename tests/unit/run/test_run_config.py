@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shlex
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.run.arguments import add_run_arguments, run_spec_of
 from dlutil_core.run.run_config import RunConfig
 from dlutil_core.run.warnings import search_warnings
 
@@ -230,6 +232,16 @@ def test_arguments_survive_a_shell() -> None:
     made = run(env={"UNITS": "it's $HOME {x}"}, definition="def.py")
     words = shlex.split(made.arguments("train"))
     assert "UNITS=it's $HOME {x}" in words
+
+
+def test_the_limit_of_an_epoch_reaches_the_job_and_is_no_part_of_identities() -> None:
+    plain, limited = run(), run(search={"epoch_timeout": 0.5})
+    parser = argparse.ArgumentParser()
+    add_run_arguments(parser)
+    for made, wanted in ((plain, None), (limited, 0.5)):
+        words = shlex.split(made.arguments("train"))
+        assert run_spec_of(parser.parse_args(words)).epoch_timeout == wanted
+    assert plain.identity("train") == limited.identity("train")
 
 
 def test_results_are_declared_by_the_present_config_alone() -> None:
