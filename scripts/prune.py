@@ -24,4 +24,4 @@ if __name__ == "__main__":
     parser.add_argument("--plan", type=Path, required=True, help="plan.json")
     parser.add_argument("--keep", choices=["survivors", "best"], required=True)
     parser.add_argument("--out", type=Path, required=True, help="a note of what was done")
-    script.run(main, parser.parse_args())
+    script.run_step(main, parser.parse_args())

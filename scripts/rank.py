@@ -21,4 +21,4 @@ if __name__ == "__main__":
     parser.add_argument("--rung", type=int, required=True)
     parser.add_argument("--slots", type=Path, nargs="+", required=True, help="results of the slots")
     parser.add_argument("--out", type=Path, required=True, help="the ranking, JSON")
-    script.run(main, parser.parse_args())
+    script.run_step(main, parser.parse_args())

@@ -1,4 +1,4 @@
-"""What a step read: files with their content's hash, folders with the names in them, what was absent.
+"""What a step read: files with hashes of their content, folders with their names, what was absent.
 
 A read is compared with what is there now by `HashMemory`, so that a result can be told to be the
 present one without running the code that made it.
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 FILE = "file"
 FOLDER = "folder"
 ABSENT = "absent"
+GLOB = "glob"
+RECURSIVE_GLOB = "glob**"
 
 
 @dataclass(frozen=True, order=True)
@@ -23,10 +25,11 @@ class Read:
         Absolute, as it was opened: links in it are not followed, so that a turned link is a change.
     kind
         `file` (opened to be read), `folder` (its names were listed), `absent` (opening it failed
-        because it was not there).
+        because it was not there), `glob` and `glob**` (the path is a pattern whose matches were
+        asked for; the second with `**` for folders in folders).
     sha256
-        Of the file's bytes, or of the names in the folder, sorted, one a line; empty for what is
-        absent.
+        Of the file's bytes, or of the names in the folder or of the matches, sorted, one a line;
+        empty for what is absent.
     """
 
     path: str

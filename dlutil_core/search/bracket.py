@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dlutil_core.common import result_folder
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
+from dlutil_core.common.reads import Read
 from dlutil_core.common.terminal import ProgressLine
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.search import leaderboard
@@ -138,6 +139,13 @@ class BracketRun:
         record = memo_of(self.loaded, self.trials[trial]).record()
         return outcome(trial, record, budget, self.loaded.spec.options.early_stop)
 
+    def reads(self) -> tuple[Read, ...]:
+        """What its trials read."""
+        found = set(self.loaded.reads()) if self.loaded.is_loaded else set()
+        for trial in self.trials.values():
+            found |= set(memo_of(self.loaded, trial).read_by_trial())
+        return tuple(sorted(found))
+
     def _rows(self, trial: Trial) -> list[EpochRow]:
         """The epochs that a trial's memo holds."""
         return memo_of(self.loaded, trial).record().rows
@@ -174,7 +182,7 @@ def check_some_succeeded(bracket: int, outcomes: list[Outcome]) -> None:
         return
     first = min(outcomes, key=lambda found: found.trial)
     if len(first.traceback.splitlines()) > 1:  # one line is the sentence that is told below
-        log.error("%s", first.traceback)
+        log.debug("%s", first.traceback)  # to the log; the terminal gets the sentence
     raise UserError(
         f"bracket {bracket}: every trial failed; the first was trial {first.trial}, which "
         f"{'ran ' if first.status == OUT_OF_MEMORY else ''}{first.status.replace('-', ' ')}: "
@@ -182,11 +190,19 @@ def check_some_succeeded(bracket: int, outcomes: list[Outcome]) -> None:
     )
 
 
-def run_bracket(loaded: LoadedRun, plan: Plan, bracket: int, workers: int, folder: Path) -> None:
-    """Run a bracket and write its leaderboard, histories, best state and network to `folder`."""
+def run_bracket(
+    loaded: LoadedRun, plan: Plan, bracket: int, workers: int, folder: Path
+) -> tuple[Read, ...]:
+    """Run a bracket and write its leaderboard, histories, best state and network to `folder`.
+
+    Returns
+    -------
+    What its trials read, in whichever process they were trained.
+    """
     run = BracketRun(loaded, plan, bracket, workers)
     standings, last = run.run()
     write_bracket(loaded, run.trials, standings, last, folder)
+    return run.reads()
 
 
 def write_bracket(

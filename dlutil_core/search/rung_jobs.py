@@ -12,6 +12,7 @@ from typing import Any
 
 from dlutil_core.common import files
 from dlutil_core.common.errors import UserError
+from dlutil_core.common.reads import Read
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.search.bracket import BracketRun, check_some_succeeded
 from dlutil_core.search.outcome import Outcome, promoted, ranked
@@ -87,7 +88,7 @@ def train_slots(
     ranking: Path | None,
     workers: int,
     out: Path,
-) -> None:
+) -> tuple[Read, ...]:
     """Train the slots' trials to the rung's budget and write what came of them.
 
     Parameters
@@ -97,6 +98,10 @@ def train_slots(
         slot stays empty where fewer trials than slots succeeded.
     workers
         How many trials are trained side by side.
+
+    Returns
+    -------
+    What the bracket's trials read so far.
     """
     run = BracketRun(loaded, plan, bracket, workers)
     budget = run.bracket.rungs[rung].budget
@@ -109,6 +114,7 @@ def train_slots(
             run.finish_second_look()
     trained = [Slot(slot, found[filled[slot]] if slot in filled else None) for slot in slots]
     RungJob(bracket, rung, budget, trained).write(out)
+    return run.reads()
 
 
 def rank_rung(plan: Plan, bracket: int, rung: int, jobs: list[Path], out: Path) -> None:

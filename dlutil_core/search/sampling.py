@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
+from dlutil_core.common.reads import Read
 from dlutil_core.common.seeds import seed_everything, trial_seed
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.run_spec import RunSpec
@@ -30,7 +32,7 @@ DRAWS = 100
 
 def write_plan(
     spec: RunSpec, method: str, max_epochs: int, eta: int, config: dict[str, Any], out: Path
-) -> None:
+) -> tuple[Read, ...]:
     """Plan and sample a search.
 
     Parameters
@@ -39,9 +41,14 @@ def write_plan(
         `hyperband`, or `fixed` for the one configuration `config`.
     out
         Where to write `plan.json`.
+
+    Returns
+    -------
+    What `def.py` read for it.
     """
     made = schedule(method, max_epochs, eta)
-    get_config = (lambda: config) if method == FIXED else _get_config(LoadedRun(spec))
+    loaded = LoadedRun(replace(spec, data_files=()))  # no configuration depends on data
+    get_config = (lambda: config) if method == FIXED else _get_config(loaded)
     trials = sample_trials(get_config, made, spec.seed, spec.definition)
     if not is_repeatable(get_config, spec.seed):
         log.warning(
@@ -54,6 +61,7 @@ def write_plan(
     counts = (made.trial_count, "trial"), (len(made.brackets), "bracket"), (made.epochs, "epoch")
     trials_text, brackets_text, epochs_text = (f"{n} {w}{'s' * (n != 1)}" for n, w in counts)
     log.info("plan: %s in %s, %s in all", trials_text, brackets_text, epochs_text)
+    return loaded.reads() if loaded.is_loaded else ()
 
 
 def _get_config(loaded: LoadedRun) -> Callable[[], Any]:
@@ -109,13 +117,29 @@ def sample_configs(
     for number in range(count):
         seed_everything(trial_seed(seed, number))
         for _ in range(DRAWS):
-            config = plain_config(get_config(), source)
+            config = plain_config(_drawn(get_config, number, count, source), source)
             key = json.dumps(config, sort_keys=True)
             if key not in seen:
                 break
         seen.add(key)
         configs.append(config)
     return configs
+
+
+def _drawn(get_config: Callable[[], Any], number: int, count: int, source: str) -> Any:
+    """What `get_config` gives for trial `number`; that it gives no more is told with how many."""
+    try:
+        return get_config()
+    except StopIteration:
+        why = "get_config gave no more (StopIteration)"
+    except UserError as error:
+        if not number:
+            raise
+        why = str(error)
+    raise UserError(
+        f"{source}: the search takes {count} configurations, and after {number} {why}: draw at "
+        "random, begin anew after the last one (itertools.cycle), or search with fewer epochs"
+    )
 
 
 def plain_config(config: Any, source: str = "def.py") -> dict[str, Any]:

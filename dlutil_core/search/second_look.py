@@ -82,10 +82,10 @@ class SecondLook:
         if found.leak is not None:
             log.warning(
                 "warning: trial %d: its first epoch is another one when it is trained again in a "
-                "process that has trained nothing before (%s), so results depend on what "
-                "is trained where; something in the definition is random without the seed, or "
-                "goes from one trial to the next, such as a generator or a counter of the module: "
-                "make it in init_model",
+                "process that has trained nothing before (%s), so results depend on what is "
+                "trained where; something in the definition is random without the seed, or goes "
+                "from one trial to the next, such as a generator or a counter of the module: make "
+                "it in init_model",
                 self.trial.number,
                 found.leak,
             )

@@ -9,10 +9,10 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from dlutil_core.common import run_lock
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import DISK_ERRORS
 from dlutil_core.common.logs import log
+from dlutil_core.common.run_lock import check_owner, owned_by
 from dlutil_core.common.seeds import seed_everything
 from dlutil_core.definition.executed import kept_folder, put_back, told
 from dlutil_core.job.loaded_run import LoadedRun
@@ -89,7 +89,8 @@ class LiveTrial:
 
 def weights_only(state: dict[str, Any]) -> dict[str, Any]:
     """A copy of what `save` returned without what only further training needs."""
-    left_out = {"optimizer", "scheduler", "epoch", "history", "best", "best_epoch", "key", MACHINE}
+    left_out = {"optimizer", "scheduler", "epoch", "history", "best", "best_epoch", "key", "reads"}
+    left_out.add(MACHINE)
     kept: dict[str, Any] = canonical({k: v for k, v in state.items() if k not in left_out})
     return kept
 
@@ -286,10 +287,11 @@ class Trainer:
     ) -> None:
         text = "".join(traceback.format_exception(error))
         if isinstance(error, UserError):  # a wrong input is a sentence, not a traceback
+            log.debug("%s", text)
             text = f"{error}\n"
         message = re.sub(r"0x[0-9a-f]{6,}", "0x…", told(error, self.loaded.spec.definition))
         number = store.trial.number
-        log.info("trial %d failed in epoch %d: %s", number, len(rows) + 1, message)
+        log.debug("trial %d failed in epoch %d: %s", number, len(rows) + 1, message)
         if rows:
             _stored(store.write_history, rows)
         _stored(store.write_failure, Failure(len(rows) + 1, status, message, text))
@@ -297,9 +299,9 @@ class Trainer:
 
 def _stored(write: Callable[..., None], *arguments: Any) -> None:
     try:
-        with run_lock.unchecked():
+        with owned_by(None):
             write(*arguments)
-        run_lock.check()
+        check_owner()
     except (UserError, OSError) as error:
         raise StoreFailure(str(error)) from error
 

@@ -200,3 +200,19 @@ def test_a_plan_that_cannot_be_repeated_is_warned_of(tmp_path: Path) -> None:
         write_plan(spec, "hyperband", 3, 3, {}, tmp_path / "plan.json")
     log.removeHandler(told)
     assert len(told.warnings) == 1 and "get_config gives other configurations" in told.warnings[0]
+
+
+def test_a_grid_that_ends_tells_how_many_configurations_it_gave() -> None:
+    grid = iter([{"lr": rate} for rate in (0.1, 0.2, 0.3)])
+    with pytest.raises(UserError, match=r"takes 5 configurations, and after 3 get_config gave no"):
+        sample_configs(lambda: next(grid), 5, seed=1)
+    left = [{"lr": 0.1}, {"lr": 0.2}]
+
+    def popped() -> Any:
+        try:
+            return left.pop()
+        except IndexError as error:
+            raise UserError("def.py: get_config failed: pop from empty list") from error
+
+    with pytest.raises(UserError, match=r"takes 5 configurations, and after 2 def.py: get_config"):
+        sample_configs(popped, 5, seed=1)
