@@ -65,19 +65,24 @@ class LiveTrial:
         self.rows.append(row)
         if self.best_epoch == 0 or outcomes.better(row, self.rows[self.best_epoch - 1]):
             self.best_epoch = self.epoch
-            self.best = weights_only(self.model.save())
+            self.best = weights_only(self._saved())
 
     def content(self) -> dict[str, Any]:
         """The dictionary of a checkpoint. `best` is `None` where the best weights are these."""
         best = None if self.best_epoch == self.epoch else self.best
         return {
-            **self.model.save(),
+            **self._saved(),
             MACHINE: machine(),
             "epoch": self.epoch,
             "history": self.rows,
             "best": best,
             "best_epoch": self.best_epoch,
         }
+
+    def _saved(self) -> dict[str, Any]:
+        with kept_folder():
+            found: dict[str, Any] = self.model.save()
+        return found
 
     def restore(self, content: dict[str, Any]) -> None:
         """Take over a checkpoint."""

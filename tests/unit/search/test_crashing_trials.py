@@ -101,13 +101,20 @@ def test_a_trial_that_leaves_has_failed(tmp_path: Path) -> None:
     assert failed["status"] == "raised" and failed["message"].endswith("SystemExit: 2")
 
 
-@pytest.mark.parametrize("place", ["AT_TOP = None", "    train = ", "        network = ", "epoch"])
+@pytest.mark.parametrize(
+    "place", ["AT_TOP = None", "    train = ", "        network = ", "epoch", "save"]
+)
 def test_a_definition_that_goes_elsewhere_changes_nothing_outside(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go = "os.chdir('/')"
     if place == "epoch":
         definition = with_epochs(go)
+    elif place == "save":
+        leaving = (
+            f"\n    def save(self, path=None):\n        {go}\n        return super().save(path)\n"
+        )
+        definition = DEFINITION + leaving
     else:
         assert place in DEFINITION
         indent = place[: len(place) - len(place.lstrip())]
