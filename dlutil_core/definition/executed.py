@@ -213,9 +213,9 @@ def _ended(error: SystemExit, path: str) -> str:
     """What a `SystemExit` is told as."""
     wanted = os.path.abspath(path)
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == wanted]
-    place = f"in line {lines[-1]} " if lines and lines[-1] else ""
+    place = f" in line {lines[-1]}" if lines and lines[-1] else ""
     return (
-        f"{place}ended the program ({error.code}); raise an error that says what is wrong, such as "
+        f"ended the program ({error.code}){place}; raise an error that says what is wrong, such as "
         "ValueError, instead of calling sys.exit"
     )
 

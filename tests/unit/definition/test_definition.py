@@ -224,6 +224,39 @@ def test_a_definition_is_a_module_that_can_be_found_by_name(tmp_path: Path) -> N
     assert found.model_class().__module__ == "dlutil_definition"
 
 
+@pytest.mark.parametrize("leave", ["raise SystemExit(2)", "import sys; sys.exit(2)", "exit(2)"])
+def test_a_function_that_ends_the_program_is_a_sentence(leave: str, tmp_path: Path) -> None:
+    text = MODEL.replace("    pass\n", f"    def init_model(self):\n        {leave}\n")
+    text += f"\ndef get_config():\n    {leave}\n\ndef get_test_generator(data_dir):\n    {leave}\n"
+    found = made(tmp_path, text)
+    refused(
+        lambda: found.call("get_config", found.module.get_config),
+        "def.py: get_config ended the program (2) in line 13",
+        "instead of calling sys.exit",
+    )
+    refused(lambda: found.test_loader("data"), "get_test_generator ended the program (2)")
+    refused(lambda: found.model({}), "init_model ended the program (2) in line 7")
+
+
+def test_a_loader_that_ends_the_program_when_it_is_tried_is_a_sentence(tmp_path: Path) -> None:
+    text = "class L:\n    def __iter__(self):\n        raise SystemExit\n\n"
+    found = made(tmp_path, MODEL + text + "def get_pred_generator(path):\n    return L()\n")
+    refused(lambda: found.prediction_loader("x"), "get_pred_generator ended the program")
+
+
+def test_the_working_folder_is_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "code").mkdir()
+    go = "import os; os.chdir('gone'); os.rmdir('../gone')"
+    found = made(
+        tmp_path / "code", f"{go}\ndef get_config():\n    os.chdir('/')\n    raise OSError\n"
+    )
+    assert Path.cwd() == tmp_path
+    refused(lambda: found.call("get_config", found.module.get_config), "get_config failed")
+    assert Path.cwd() == tmp_path
+
+
 COMMAND_LINE = """
 import argparse
 parser = argparse.ArgumentParser()
