@@ -9,6 +9,7 @@ a word. So both forms are tried on the first batch, and the one that makes no su
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -150,7 +151,8 @@ def _with(
 def _tables(function: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> float:
     """How many operations of a function broadcast to something larger; infinite where it fails."""
     try:
-        with kept_random_state():
+        with kept_random_state(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what one of the forms broadcasts
             return _counted(function, y_true, y_pred)
     except Exception:  # the other form may do; if not, it is raised where it is not tried but meant
         return float("inf")
