@@ -34,6 +34,9 @@ from dlutil_core.model.constraints import Constraint
 from dlutil_core.model.criterion import is_elementwise, is_of_classes
 from dlutil_core.model.networks import ConvClassificationNetwork
 
+NO_CLASS = -(2**62)
+"""What cross-entropy passes over: no label there is, while torch's -100 would be one in silence."""
+
 
 class LossReward(BaseModel):
     """A model that is rewarded with minus the validation loss, unless a subclass says otherwise.
@@ -173,7 +176,7 @@ class ClassificationModel(LossReward):
         if criterion is None and multi_label:
             criterion = nn.BCEWithLogitsLoss(pos_weight=weights).to(self.device)
         elif criterion is None:
-            criterion = nn.CrossEntropyLoss(weight=weights).to(self.device)
+            criterion = nn.CrossEntropyLoss(weights, ignore_index=NO_CLASS).to(self.device)
         super().init_model(
             network, criterion, optimizer, constraints, scheduler, scheduler_interval
         )
