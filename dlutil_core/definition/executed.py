@@ -27,6 +27,11 @@ NO_LOADERS = (np.ndarray, torch.Tensor, str, bytes, dict)
 COMMAND_LINES = {"argparse", "click", "typer", "fire", "optparse", "absl", "docopt", "getopt"}
 """Packages that parse a command line, and end the program where it is wrong."""
 
+NO_COMMAND_LINE = (
+    "is given no arguments: let them have defaults, or read environment variables, which are named "
+    "under env in the config"
+)
+
 HINTS = {
     "scalar types: Long, Int; but got torch.": "whole numbers in arrays become float32, tensors "
     "stay as they are: give the generator torch.from_numpy(X), or call x.long() in forward",
@@ -117,7 +122,10 @@ class Definition:
         loader = self.check_loader(
             "get_pred_generator", self.call("get_pred_generator", make, pred_path)
         )
-        self.call("get_pred_generator", check_prediction_loader, loader)
+        try:
+            self.call("get_pred_generator", check_prediction_loader, loader)
+        except UserError as error:
+            raise UserError(f"{self.path}: get_pred_generator: {error}") from error
         return loader
 
     def check_loader(self, name: str, loader: Any) -> Any:
@@ -314,12 +322,12 @@ def _execute(path: Path) -> ModuleType:
     except SystemExit as error:
         if _parses_arguments(error):
             raise UserError(
-                f"{path}: parses a command line when it is read, but a definition is given none: "
-                "let its arguments have defaults, or read environment variables, which are named "
-                "under env in the config"
+                f"{path}: parses a command line when it is read, but a definition {NO_COMMAND_LINE}"
             ) from None
         raise UserError(f"{path}: ended the program ({error.code}) when it was read") from None
     except Exception as error:
         log.debug("%s", traceback.format_exc())
-        raise UserError(f"{path}: cannot be executed: {told(error, str(full))}") from error
+        last = traceback.extract_tb(error.__traceback__)[-1].line or ""
+        hint = f" (a definition {NO_COMMAND_LINE})" if "argv" in last else ""
+        raise UserError(f"{path}: cannot be executed: {told(error, str(full))}{hint}") from error
     return module

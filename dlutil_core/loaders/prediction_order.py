@@ -21,6 +21,9 @@ from dlutil_core.common.nested import tree_leaves
 from dlutil_core.common.seeds import kept_random_state, seed_everything
 from dlutil_core.loaders.generators import BatchGenerator, MatrixBatchGenerator
 
+FEW = 8
+"""Records that are looked at where a set would come at once."""
+
 RANDOM_SAMPLERS = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 WANTED = (
     "predictions stand beside the file's records, so a loader to predict must give them in order"
@@ -111,6 +114,8 @@ def _is_random(loader: Any) -> bool:
 
 def _first(loader: Any) -> Any:
     """The first record of a `DataLoader`'s dataset, or the first batch of another loader."""
+    if isinstance(loader, BatchGenerator):
+        return next(loader.in_pieces(FEW), None)
     if not isinstance(loader, DataLoader):
         return next(iter(loader), None)
     if isinstance(loader.dataset, IterableDataset):

@@ -115,7 +115,8 @@ class ForwardPasses(DeviceTensors):
         if not isinstance(output, torch.Tensor):
             raise UserError(
                 f"the network returned {type(output).__name__}, but must return a tensor or a "
-                "dictionary with y_pred and y_pred_loss"
+                "dictionary with y_pred and y_pred_loss (a recurrent layer gives its states too: "
+                "take the first of what it returns)"
             )
         output = output if output.dim() else output.reshape(1)  # squeeze() on one record
         return self.predicted(output), output

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from dlutil_core.common.nested import tree_leaves
+
 KNOWN = {"network", "optimizer", "scheduler", "criterion"}
 """Attributes that are held under names of their own, or have no state."""
 
@@ -55,10 +57,16 @@ def unheld(model: Any) -> dict[str, str]:
 
 def _is_value(value: Any) -> bool:
     kinds = (*PLAIN, torch.Tensor, np.ndarray, torch.Generator, np.random.Generator, random.Random)
+    if isinstance(value, (dict, list, tuple)):
+        return all(isinstance(leaf, (*kinds, nn.Module)) for _, leaf in tree_leaves(value))
     return isinstance(value, kinds)
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, (dict, list, tuple)):
+        return repr([(name, _shown(leaf)) for name, leaf in tree_leaves(value)])
+    if isinstance(value, nn.Module):
+        return repr([_shown(tensor) for tensor in _tensors(value)])
     if isinstance(value, torch.Generator):
         return str(value.get_state().sum().item())
     if isinstance(value, np.random.Generator):

@@ -34,6 +34,9 @@ from dlutil_core.model.constraints import Constraint
 from dlutil_core.model.criterion import is_elementwise, is_of_classes
 from dlutil_core.model.networks import ConvClassificationNetwork
 
+NO_CLASS = -(2**62)
+"""What cross-entropy passes over: no label there is, while torch's -100 would be one in silence."""
+
 
 class LossReward(BaseModel):
     """A model that is rewarded with minus the validation loss, unless a subclass says otherwise.
@@ -173,7 +176,7 @@ class ClassificationModel(LossReward):
         if criterion is None and multi_label:
             criterion = nn.BCEWithLogitsLoss(pos_weight=weights).to(self.device)
         elif criterion is None:
-            criterion = nn.CrossEntropyLoss(weight=weights).to(self.device)
+            criterion = nn.CrossEntropyLoss(weights, ignore_index=NO_CLASS).to(self.device)
         super().init_model(
             network, criterion, optimizer, constraints, scheduler, scheduler_interval
         )
@@ -209,6 +212,8 @@ class ClassificationModel(LossReward):
             return super().loss(y_true, y_pred)
         if not self.own_criterion and is_one_output(y_pred):
             return self._binary_loss(y_true, y_pred)
+        if y_pred.dim() > 2 and y_true.dim() == y_pred.dim() - 1:  # a class at each position
+            y_true, y_pred = y_true.reshape(-1), y_pred.movedim(1, -1).flatten(0, -2)
         if self._may_miss:
             y_true, y_pred = missing.rows_with_labels(y_true, y_pred)
         return self._loss_of_classes(y_true, y_pred)
@@ -250,7 +255,10 @@ class ClassificationModel(LossReward):
             ) from error
 
     def _there(self, y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Labels and predictions of the records that have labels."""
+        """Labels and predictions of the records, or positions, that have labels."""
+        if y_pred.ndim > 2 and y_true.ndim == y_pred.ndim - 1:
+            y_pred = np.moveaxis(y_pred, 1, -1).reshape(-1, y_pred.shape[1])
+            y_true = y_true.reshape(-1)
         ignored = None if not self.own_criterion else -1 if self.ignored is None else self.ignored
         if ignored is None and not self._may_miss:
             return y_true, y_pred

@@ -25,6 +25,8 @@ class DeviceTensors:
                 f"a batch of the loader is {shape_of(batch)}, but must be a pair (x, y) of inputs "
                 "and labels"
             )
+        if batch[1] is None:
+            raise UserError("a batch of the loader is a pair (x, None), but must have labels too")
         return self.to_device(batch[0]), self.to_device(batch[1])
 
     def to_device(self, tree: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from dlutil_core.common import files
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
+from dlutil_core.common.nested import tree_leaves
 from dlutil_core.common.seeds import loader_seed, seed_everything
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.loaders.hdf5 import read_classes, read_intervals, read_names
@@ -41,10 +42,16 @@ def predict_file(loaded: LoadedRun, model_file: Path, subpath: str, out: Path) -
 
 
 def _predicted(definition: Any, model: Any, path: str, loader: Any) -> np.ndarray:
-    """Predictions of a loader; none of a file without records, of which there is nothing to ask."""
+    """Predictions of a loader, those of a dictionary side by side; none of a file without records,
+    of which there is nothing to ask.
+    """
     if getattr(loader, "samples", None) == 0:
         return np.empty(0, np.float32)
-    return np.asarray(definition.call(f"prediction of {path}", model.predict, loader))
+    found = definition.call(f"prediction of {path}", model.predict, loader)
+    if not isinstance(found, (dict, list, tuple)):
+        return np.asarray(found)
+    parts = [np.asarray(leaf).reshape(len(leaf), -1) for _, leaf in tree_leaves(found)]
+    return np.concatenate(parts, axis=1)
 
 
 def write_table(out: Path, path: str, predictions: np.ndarray) -> None:

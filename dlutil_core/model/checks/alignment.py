@@ -9,6 +9,7 @@ a word. So both forms are tried on the first batch, and the one that makes no su
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.nested import tree_leaves, tree_map
 from dlutil_core.common.seeds import kept_random_state
+from dlutil_core.model.criterion import ELEMENTWISE
 
 PRODUCTS = {
     "matmul",
@@ -32,6 +34,9 @@ PRODUCTS = {
     "linear",
 }
 """Functions whose results may be larger than their arguments."""
+
+LOSSES = {*ELEMENTWISE.values(), "gaussian_nll_loss", "margin_ranking_loss"}
+"""torch's functions that broadcast their first two arguments and return one number."""
 
 MOST_FORMS = 16
 
@@ -150,7 +155,8 @@ def _with(
 def _tables(function: Callable[[Any, Any], Any], y_true: Any, y_pred: Any) -> float:
     """How many operations of a function broadcast to something larger; infinite where it fails."""
     try:
-        with kept_random_state():
+        with kept_random_state(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what one of the forms broadcasts
             return _counted(function, y_true, y_pred)
     except Exception:  # the other form may do; if not, it is raised where it is not tried but meant
         return float("inf")
@@ -188,13 +194,19 @@ class BroadcastWatch(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        given = [a.shape for a in args if isinstance(a, torch.Tensor)]
+        named = kwargs or {}
+        result = func(*args, **named)
+        given = [a.shape for a in (*args, *named.values()) if isinstance(a, torch.Tensor)]
+        if getattr(func, "__name__", "") in LOSSES:  # which broadcast inside
+            self.found += self._counts() and _would_be_table(given[:2])
+            return result
         first = result[0] if isinstance(result, (tuple, list)) and result else result
-        counts = self.trying or not BroadcastWatch.trials
-        if counts and isinstance(first, torch.Tensor) and func.__name__ not in PRODUCTS:
-            self.found += _is_table(first.shape, given)
+        plain = isinstance(first, torch.Tensor) and func.__name__ not in PRODUCTS
+        self.found += plain and self._counts() and _is_table(first.shape, given)
         return result
+
+    def _counts(self) -> bool:
+        return self.trying or not BroadcastWatch.trials
 
 
 class _WatchedArray(np.ndarray):
@@ -227,6 +239,14 @@ def _watched(tree: Any, counter: list[int]) -> Any:
         return view
 
     return tree_map(watched, tree)
+
+
+def _would_be_table(given: list[Any]) -> bool:
+    """Whether arrays of these shapes are broadcast against each other."""
+    try:
+        return _is_table(np.broadcast_shapes(*given), given)
+    except ValueError:
+        return False
 
 
 def _is_table(result: Any, given: list[Any]) -> bool:

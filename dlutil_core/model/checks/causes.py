@@ -16,8 +16,10 @@ from dlutil_core.loaders.not_finite import not_finite
 from dlutil_core.loaders.pieces import may_be_records
 from dlutil_core.loaders.prediction_order import records_left_out, records_of
 
+ONE_RECORD = "Expected more than 1 value per channel"
+
 CAUSES = {
-    "Expected more than 1 value per channel": (
+    ONE_RECORD: (
         "a batch has one record, on which batch normalisation cannot train: choose a batch_size "
         "that does not leave one record over, or give the training loader drop_last=True"
     ),
@@ -67,6 +69,8 @@ def cause_of(error: Exception, x: Any) -> UserError | None:
         The inputs of the batch.
     """
     message = " ".join(str(error).split())
+    if ONE_RECORD in message and (x is None or tree_length(x) != 1):
+        return None
     for part, cause in CAUSES.items():
         if part in message:
             return UserError(cause)

@@ -120,7 +120,7 @@ def check_probabilities(y_pred: np.ndarray) -> None:
 def check_yes_or_no(y_true: torch.Tensor, y_pred: torch.Tensor) -> None:
     """Refuse labels that are not columns `(N, K)` of zeros and ones."""
     check_shapes(y_true, y_pred)
-    if y_true.dim() != 2:
+    if y_true.dim() > 2:
         raise UserError(
             f"labels have shape {tuple(y_true.shape)}, but multi_label=True takes columns (N, K)"
         )

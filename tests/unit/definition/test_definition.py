@@ -274,8 +274,9 @@ def test_a_command_line_of_the_definition_has_its_defaults_or_is_a_sentence(
     assert found.module.hidden == 8
     assert found.call("get_config", found.module.get_config) == {"hidden": 8}
     assert sys.argv == ["train.py", "--log", "x.log"]
-    wanted = "parses a command line when it is read", "have defaults", "env in the config"
+    wanted = "is given no arguments", "have defaults", "env in the config"
     refused(lambda: made(tmp_path, COMMAND_LINE.format(more="required=True")), *wanted)
+    refused(lambda: made(tmp_path, "import sys\nsize = int(sys.argv[1])"), "line 2", *wanted)
     assert made(tmp_path, "import sys\nfound = sys.argv[1:]").module.found == []
 
 
@@ -296,7 +297,7 @@ def test_a_prediction_loader_that_shuffles_is_refused_with_its_file(tmp_path: Pa
         "def get_pred_generator(path):\n"
         "    return batch_generator.MatrixBatchGenerator(np.ones((4, 2)), shuffle=True)\n"
     )
-    refused(lambda: made(tmp_path, text).prediction_loader("p"), "to predict shuffles")
+    refused(lambda: made(tmp_path, text).prediction_loader("p"), "def.py", "to predict shuffles")
 
 
 def test_a_cause_is_told_with_the_line_where_it_arose(tmp_path: Path) -> None:

@@ -308,15 +308,21 @@ def test_state_that_a_checkpoint_does_not_hold_is_warned_of(told: Any) -> None:
             self.steps, self.scale = 0, 0.5
             self.rng = np.random.default_rng(0)
             self.mean = torch.zeros(5)
+            self.shadow = {name: w.detach().clone() for name, w in network.named_parameters()}
+            self.members = [nn.Linear(2, 2), nn.Linear(2, 2)]
 
         def fit_batch(self, x: Any, y: Any) -> Any:
             self.steps += 1
+            self.shadow["0.bias"].add_(1)
+            nn.init.ones_(self.members[1].weight)
             self.mean = 0.9 * self.mean + 0.1 * x.mean(0)
             return super().fit_batch(x + torch.as_tensor(self.rng.normal(size=1)).float(), y)
 
     fitted(Counting({}))
     (line,) = told
-    assert line.startswith("warning: training changes self.steps, self.rng, self.mean of Counting")
+    assert line.startswith(
+        "warning: training changes self.steps, self.rng, self.mean, self.shadow, self.members of Co"
+    )
 
     class Held(Counting):
         def save(self, path: Any = None) -> Any:

@@ -81,9 +81,39 @@ def test_a_loss_that_chooses_the_column_itself_is_right_as_it_is() -> None:
     def of_label(y_true: Any, y_pred: Any) -> Any:
         return ((y_true[:, 0] - y_pred) ** 2).mean()
 
+    def of_column_by_torch(y_true: Any, y_pred: Any) -> Any:
+        return F.mse_loss(y_pred[:, 0], y_true)
+
+    def of_label_by_torch(y_true: Any, y_pred: Any) -> Any:
+        return nn.MSELoss()(input=y_pred, target=y_true[:, 0])
+
     wanted = rows(own, Y)
-    assert rows(of_column, Y, flat=False) == pytest.approx(wanted)
-    assert rows(of_label, Y[:, None]) == pytest.approx(wanted)
+    for loss in (of_column, of_column_by_torch):
+        assert rows(loss, Y, flat=False) == pytest.approx(wanted)
+    for loss in (of_label, of_label_by_torch):
+        assert rows(loss, Y[:, None]) == pytest.approx(wanted)
+
+
+def test_losses_of_torch_inside_ones_own_and_named_arguments() -> None:
+    inside = [
+        lambda y_true, y_pred: F.mse_loss(y_pred, y_true),
+        lambda y_true, y_pred: torch.sub(input=y_true, other=y_pred).pow(2).mean(),
+        lambda y_true, y_pred: nn.MSELoss()(y_pred, y_true),
+    ]
+    wanted = rows(own, Y)
+    for loss in inside:
+        assert rows(loss, Y[:, None]) == pytest.approx(wanted)
+        assert rows(loss, Y, flat=False) == pytest.approx(wanted)
+
+
+def test_differences_of_pairs_are_no_mistake() -> None:
+    def ranking(y_true: Any, y_pred: Any) -> Any:
+        true, pred = y_true.reshape(-1), y_pred.reshape(-1)
+        return F.relu(1 - (true[:, None] - true) * (pred[:, None] - pred)).mean()
+
+    wanted = rows(ranking, Y)
+    assert rows(ranking, Y[:, None]) == pytest.approx(wanted)
+    assert rows(ranking, Y, flat=False) == pytest.approx(wanted)
 
 
 class OwnLoss(Model):
@@ -101,16 +131,26 @@ class OwnStep(Model):
         return y_pred.detach(), loss.detach()
 
 
+class OwnTorchStep(Model):
+    def fit_batch(self, x: Any, y: Any) -> Any:
+        self.optimizer.zero_grad()
+        y_pred = self.network(x)
+        loss = F.mse_loss(y_pred, y)
+        loss.backward()
+        self.optimizer.step()
+        return y_pred.detach(), loss.detach()
+
+
 class AroundStep(Model):
     def fit_batch(self, x: Any, y: Any) -> Any:
         return super().fit_batch(x * 1.0, y)
 
 
-@pytest.mark.parametrize("kind", [OwnLoss, OwnStep, AroundStep])
+@pytest.mark.parametrize("kind", [OwnLoss, OwnStep, OwnTorchStep, AroundStep])
 def test_overridden_losses_and_steps_get_labels_that_fit(kind: type) -> None:
     wanted = rows(own, Y, kind)
     assert rows(own, Y[:, None], kind) == pytest.approx(wanted)
-    if kind is OwnStep:
+    if kind in (OwnStep, OwnTorchStep):
         with pytest.raises(UserError, match="fit_batch compares labels"):
             rows(own, Y, kind, flat=False)
     else:

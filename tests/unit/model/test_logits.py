@@ -231,3 +231,31 @@ def test_a_class_that_a_set_lacks_is_named(told: Any) -> None:
     assert told[1].startswith(
         "warning: the set that is evaluated has no record of both kinds in column 1"
     )
+
+
+def test_a_class_at_each_position_and_columns_of_one() -> None:
+    places = np.stack([BINARY, 1 - BINARY, BINARY], 1)
+    layers = [nn.Unflatten(1, (2, 3))]
+    model, row = trained(places, outputs=6, layers=layers)
+    assert row["val_accuracy"] > 0.9 and row["val_auroc"] > 0.95
+    holes = places.astype(np.float32)
+    holes[::2, 0] = np.nan
+    found = model.evaluate(loader(holes))
+    logits = model.network(torch.from_numpy(X)).detach()
+    truth = torch.from_numpy(np.where(np.isnan(holes), -100, holes)).long()
+    assert found["loss"] == pytest.approx(float(F.cross_entropy(logits, truth)), rel=1e-5)
+    wanted = trained(BINARY[:, None], outputs=1, multi_label=True)[1]
+    for labels, layers in ((BINARY, []), (BINARY[:, None], [nn.Flatten(0)])):
+        row = trained(labels, outputs=1, multi_label=True, layers=layers)[1]
+        assert row == pytest.approx(wanted)
+
+
+def test_one_logit_of_the_convolution_network_is_a_binary_model() -> None:
+    class Convolution(base_model.ClassificationModel):
+        def init_model(self) -> None:  # type: ignore[override]
+            torch.manual_seed(0)
+            network = base_model.ConvClassificationNetwork(nn.Identity(), nn.Linear(6, 1))
+            super().init_model(network, torch.optim.Adam(network.parameters(), lr=0.05))
+
+    row = Convolution({}).fit(loader(BINARY), loader(BINARY), epochs=15)[-1]
+    assert row == pytest.approx(trained(BINARY, outputs=1)[1], rel=1e-5)

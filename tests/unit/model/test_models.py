@@ -232,8 +232,9 @@ def test_multi_label_takes_zeros_and_ones(labels: np.ndarray) -> None:
 def test_a_class_number_beyond_the_classes_is_a_sentence() -> None:
     with pytest.raises(UserError, match=r"label 7.*2 classes"):
         Classifier({}).fit(loader(np.where(BINARY == 1, 7, 0)), loader(BINARY))
-    with pytest.raises(UserError, match=r"label -1.*2 classes"):
-        Classifier({}).evaluate(loader(np.where(BINARY == 1, 1, -1)))
+    for label in (-1, -100):
+        with pytest.raises(UserError, match=rf"label {label}.*2 classes"):
+            Classifier({}).evaluate(loader(np.where(BINARY == 1, 1, label)))
 
 
 def test_multi_label_shapes_must_agree() -> None:
