@@ -53,6 +53,9 @@ test-promises: $(VENV)/.dev ## same bytes, kills at random moments, what an edit
 soak: $(VENV)/.dev ## the kill test again and again (N=100)
 	@export DLUTIL_SOAK=$(N); $(call tests_of,tests/promises,-m soak)
 
+oracle: $(VENV)/.dev ## any change by any means, run in place and afresh, again and again (N=100)
+	@export DLUTIL_ORACLE=$(N); $(call tests_of,tests/promises/test_oracle.py,-s)
+
 test-cluster: $(VENV)/.dev ## the whole workflow on a real Slurm of two nodes (as root)
 	@$(call tests_of,tests/cluster,)
 
@@ -104,7 +107,7 @@ help: ## show this list
 	  printf '%-15s %s\n' "$$name" "$$text"; done
 	@echo; echo "PYTHON=python3.12 chooses an interpreter, PIP_ARGS='...' is passed to pip install."
 
-.PHONY: demo test lint format test-promises soak test-cluster test-browser test-docs test-install \
+.PHONY: demo test lint format test-promises soak oracle test-cluster test-browser test-docs test-install \
   test-bench docs fuzz bench watch install constraints clean distclean help FORCE
 
 # -- how .venv comes about -------------------------------------------------------------------------
@@ -164,4 +167,4 @@ if [ -z "$$python" ]; then \
 endef
 
 # 1: a folder of tests that may be absent, 2: more options.
-tests_of = if [ -d $(1) ]; then $(PYTEST) $(1) $(2) $(ARGS); else echo "there is no $(1) yet"; fi
+tests_of = if [ -e $(1) ]; then $(PYTEST) $(1) $(2) $(ARGS); else echo "there is no $(1) yet"; fi

@@ -7,6 +7,7 @@ the memory of Snakemake say.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import Any
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_json, write_json
 from dlutil_core.common.hash_memory import HashMemory
+from dlutil_core.common.hashes import sha256_text
 from dlutil_core.common.reads import Read
 
 DATA = "{data}/"
@@ -90,19 +92,27 @@ class Identity:
         """Write it, atomically."""
         reads = [[read.kind, read.path, read.sha256] for read in self.reads]
         content = {"part": self.part, "inputs": self.inputs, "reads": reads}
-        write_json(path, content | {"outputs": self.outputs})
+        content |= {"outputs": self.outputs}
+        write_json(path, content | {"sha256": _sha256_of(content)})
 
     @classmethod
     def read(cls, path: Path) -> Identity | None:
         """What a file says; `None` where it is absent, damaged or of another shape."""
         try:
             found = read_json(path)
+            told = found.pop("sha256")
             reads = tuple(Read(name, kind, sha256) for kind, name, sha256 in found["reads"])
             made = cls(found["part"], found["inputs"], reads, found["outputs"])
-            whole = all(isinstance(p, dict) for p in (made.part, made.inputs, made.outputs))
-        except (UserError, OSError, KeyError, TypeError, ValueError):
+            whole = told == _sha256_of(found)
+            whole &= all(isinstance(p, dict) for p in (made.part, made.inputs, made.outputs))
+        except (UserError, OSError, KeyError, TypeError, ValueError, AttributeError):
             return None
         return made if whole else None
+
+
+def _sha256_of(content: Mapping[str, Any]) -> str:
+    """Stands in the file itself, so that one of which a part was lost or edited is not believed."""
+    return sha256_text(json.dumps(content, sort_keys=True))
 
 
 def identity_path(result: str | os.PathLike[str], step: str) -> Path:

@@ -5,6 +5,7 @@ Neither times of files nor Snakemake's memory are asked.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,11 @@ class Judge:
         The run's steps.
     memory
         Remembers hashes of files.
+
+    Raises
+    ------
+    UserError
+        A folder lies where a file belongs.
     """
 
     def __init__(self, steps: Steps, memory: HashMemory) -> None:
@@ -56,12 +62,20 @@ class Judge:
         return bool(why) or self.present.damaged(found) is not None
 
     def _why(self, request: Request) -> str:
+        for name in request.outputs:
+            _check_place(request.places.path(name), request.places.shown(name))
         found = Identity.read(request.path)
         damaged = self.present.damaged(found)
         if damaged is not None and Path(request.places.path(damaged)).exists():
             self.damaged.append(request.places.shown(damaged))
         why = self.present.difference(found, request.part, request.inputs, request.outputs)
         return why or (f"{damaged} is not what was written" if damaged is not None else "")
+
+
+def _check_place(path: str, shown: str) -> None:
+    """Refuse a folder where a result's file belongs, which nothing could replace."""
+    if os.path.isdir(path):
+        raise UserError(f"{shown}: is a folder where a result belongs; move it away")
 
 
 def check_search(steps: Steps, memory: HashMemory) -> None:

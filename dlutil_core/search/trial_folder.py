@@ -1,6 +1,7 @@
 """The folder of one trial: a memo of a pure function, checked on reading, written atomically.
 
-    config.json   what the trial depends on (its key), its configuration and seed, its failure
+    config.json   what the trial depends on (its key), its configuration and seed, its failure, and
+                  a hash of these
     history.csv   one row per epoch
     at-{e}.pt     everything after epoch e, at the end of a rung
     last.pt       the same inside a rung, a few seconds old at most
@@ -13,6 +14,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
 EpochRow = dict[str, float]
 """An epoch of a trial: `epoch`, `train_loss`, `train_…`, `val_loss`, `val_…`, `reward`."""
+
+KEPT = ("reads", "history", "failure")
+"""What `config.json` holds beside the trial and its key."""
 
 AT_EPOCH = re.compile(r"at-(\d+)\.pt")
 
@@ -231,12 +236,16 @@ class TrialFolder:
             found = files.read_json(self.folder / "config.json")
         except UserError:
             return None
-        return found if isinstance(found, dict) else None
+        if not isinstance(found, dict):
+            return None
+        return found if found.pop("sha256", None) == _sha256_of(found) else None
 
     def _write_config(self, extra: dict[str, Any]) -> None:
-        kept = {k: extra[k] for k in ("reads", "history", "failure") if k in extra}
+        kept: dict[str, Any] = {k: extra[k] for k in KEPT if k in extra}
         told = {"trial": self.trial.number, "seed": self.trial.seed, "config": self.trial.config}
-        files.write_json(self.folder / "config.json", {"key": self.key, **told, **kept})
+        content = {"key": self.key, **told, **kept}
+        marked = content | {"sha256": _sha256_of(content)}
+        files.write_json(self.folder / "config.json", marked)
 
     def _history(self, found: dict[str, Any]) -> list[EpochRow]:
         path = self.folder / "history.csv"
@@ -257,6 +266,11 @@ class TrialFolder:
             if sha256_text(text) == kept["sha256"]:
                 return Failure(kept["epoch"], kept["status"], kept["message"], text)
         return None
+
+
+def _sha256_of(config: dict[str, Any]) -> str:
+    """Stands in `config.json` itself: one whose message alone is damaged is none either."""
+    return sha256_text(json.dumps(config, sort_keys=True))
 
 
 def parse_row(fields: dict[str, str]) -> EpochRow:

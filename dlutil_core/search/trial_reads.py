@@ -70,9 +70,8 @@ class TrialReads:
         content = [[r.kind, self.places.named(r.path), r.sha256] for r in reads]
         text = json.dumps(content)
         name = sha256_text(text)
-        path = self._path(name)
-        if not path.is_file():
-            write_text(path, text)
+        if self.get(name) is None:  # absent or damaged
+            write_text(self._path(name), text)
         self.loaded.verdicts[name] = True
         return name
 

@@ -22,6 +22,7 @@ from dlutil_core.run.checks import check
 from dlutil_core.run.job_sizes import JobSizes
 from dlutil_core.run.judge import Judge, check_search
 from dlutil_core.run.lifecycle import Lifecycle, linked_alone
+from dlutil_core.run.odd_times import settle_times
 from dlutil_core.run.report_arguments import report_arguments as arguments_of_report
 from dlutil_core.run.requests import Requests, stale_flag
 from dlutil_core.run.run_config import RunConfig, placed
@@ -46,6 +47,7 @@ try:
     STEPS = Steps(RUN, SIZES)
     if JUDGES:
         check_search(STEPS, HashMemory())
+        settle_times(STEPS)
     JUDGE = Judge(STEPS, HashMemory()) if JUDGES else None
     FLAG = stale_flag(JUDGES)
     REQUESTS = Requests(JUDGES)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,13 @@ from typing import Any
 import pytest
 from run_project import run_of
 
+from dlutil_core.common.errors import UserError
 from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.common.reads import ABSENT, FILE, FOLDER, Read
 from dlutil_core.job.step import Step
 from dlutil_core.run.job_sizes import JobSizes
 from dlutil_core.run.judge import Judge
+from dlutil_core.run.odd_times import settle_times
 from dlutil_core.run.steps import Steps
 
 CONFIG: dict[str, Any] = {
@@ -220,3 +224,31 @@ def test_what_is_damaged_is_told_also_where_it_is_made_again_anyway() -> None:
     Path("out/test/metrics.json").write_text("{}")
     judge = Judge(steps(seed=9), HashMemory())
     assert judge.damaged == ["out/test/metrics.json"]
+
+
+def test_an_identity_that_lost_a_part_is_none() -> None:
+    path = Path("out/identity/test.json")
+    found = json.loads(path.read_text())
+    assert found["reads"]
+    path.write_text(json.dumps(found | {"reads": []}))
+    assert stale() == TEST
+
+
+@pytest.mark.parametrize("path", ["out/test/metrics.json", "out/report.html"])
+def test_a_folder_where_a_result_belongs_is_refused(path: str) -> None:
+    os.unlink(path)
+    os.mkdir(path)
+    with pytest.raises(UserError, match=f"{path}: is a folder where a result belongs"):
+        stale()
+
+
+@pytest.mark.parametrize("future", [0, time.time() + 86400, 2**33])
+def test_results_that_are_oddly_dated_get_the_present_time(future: float) -> None:
+    for path in (*Path("out").rglob("*"), Path("data/train.h5")):
+        os.utime(path, (future, future))
+    settle_times(steps())
+    now = time.time()
+    assert Path("data/train.h5").stat().st_mtime == future, "what the user gave is left alone"
+    written = [p for p in Path("out").rglob("*") if p.is_file()]
+    assert written and all(1 <= p.stat().st_mtime <= now for p in written)
+    assert stale() == []
