@@ -1,4 +1,4 @@
-"""The rooms of the core: how large they are, what they import, and that a wall which is broken is seen."""
+"""The rooms of the core: their sizes, what they import, and that a broken wall is seen."""
 
 from __future__ import annotations
 
