@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -230,3 +231,30 @@ def test_an_import_upward_is_refused(module: str, line: str, said: str, copied: 
 def test_make_lint_checks_the_imports() -> None:
     recipe = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0]
     assert "lint_imports_command" in recipe
+
+
+def defined(path: Path) -> set[str]:
+    """Names of a module's functions and classes, and of what these define: `A`, `A.b`, `A.b.c`."""
+
+    def walk(body: list[ast.stmt], prefix: str) -> Iterator[str]:
+        for node in body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                yield prefix + node.name
+                yield from walk(node.body, f"{prefix}{node.name}.")
+
+    return set(walk(ast.parse(path.read_text(encoding="utf-8")).body, ""))
+
+
+def test_the_architecture_names_what_there_is() -> None:
+    """Every station that is named by its package, and every package."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    packages = {room.name for room in ROOMS if room.parent == CORE}
+    cells = re.findall(r"^\| (`\w+/`.*?) \|", text, re.MULTILINE)
+    assert packages == {name for cell in cells for name in re.findall(r"`(\w+)/`", cell)}
+    stations = re.findall(r"`(\w+)/(\w+)\.((?!py\b)[A-Za-z_][\w.]*)", text)
+    stations = [station for station in stations if station[0] in packages]
+    assert len(stations) > 20
+    for room, module, name in stations:
+        assert name in defined(CORE / room / f"{module}.py"), f"{room}/{module}.{name}"
+    for path in re.findall(r"`(\w+/\w+\.py)`", text):
+        assert (ROOT / path).is_file() or (CORE / path).is_file(), path
