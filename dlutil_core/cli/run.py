@@ -137,7 +137,8 @@ def run_workflow(
 
     path = Path(run.result, "logs", "config.yaml")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    written = config | {"env": dict.fromkeys(config["env"])}  # values may be secrets
+    path.write_text(yaml.safe_dump(written, sort_keys=False), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake"]
     command += ["--snakefile", str(workflow_folder() / "Snakefile"), "--configfile", str(path)]
     command += ["--cores", flags.cores]

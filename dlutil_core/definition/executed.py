@@ -31,6 +31,8 @@ class Definition:
     ----------
     path
         The file. Its folder goes to the front of `sys.path`, for modules beside it.
+    names
+        Python's own names for its code, `__import__` among them, where they are not the usual ones.
 
     Raises
     ------
@@ -38,9 +40,9 @@ class Definition:
         The file is missing or raises when it is executed.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], names: dict[str, Any] | None = None) -> None:
         self.path = str(path)
-        self.module = _execute(Path(path))
+        self.module = _execute(Path(path), names)
 
     def has(self, name: str) -> bool:
         """Whether the file defines `name`."""
@@ -179,7 +181,7 @@ def told(error: BaseException, path: str) -> str:
     return f"line {lines[-1]}: {text}" if lines and lines[-1] else text
 
 
-def _execute(path: Path) -> ModuleType:
+def _execute(path: Path, names: dict[str, Any] | None = None) -> ModuleType:
     full = path.resolve()
     if not full.is_file():
         raise UserError(f"{path}: there is no such file; give the path of your def.py")
@@ -194,6 +196,8 @@ def _execute(path: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    if names is not None:
+        vars(module)["__builtins__"] = names
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:

@@ -178,8 +178,7 @@ class Recorder:
 
 
 active: tuple[Recorder, ...] = ()
-_known: set[tuple[Any, int]] = set()
-"""Opens that all who are active have seen: what most opens cost."""
+_known: set[tuple[Any, int]] = set()  # Opens that all who are active have seen.
 _thread = threading.local()
 _hooked = False
 
@@ -311,16 +310,10 @@ def _on_open(arguments: tuple[Any, ...]) -> None:
         if not _is_of_user(sys._getframe(2), code):
             return
         note(Recorder.read, path)
-    if access != os.O_RDONLY:
-        changed = Recorder.changed if flags & os.O_CREAT else _changed_if_there
-        note(Recorder.wrote if made else changed, path)
+    if access != os.O_RDONLY and (made or flags & os.O_CREAT or os.path.lexists(path)):
+        note(Recorder.wrote if made else Recorder.changed, path)
     if os.path.isabs(path) and os.path.lexists(path):
         _known.add((path, flags))
-
-
-def _changed_if_there(recorder: Recorder, path: str) -> None:
-    if os.path.lexists(path):
-        recorder.changed(path)
 
 
 def _on_listing(arguments: tuple[Any, ...]) -> None:

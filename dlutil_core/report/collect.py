@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dlutil_core.common.environment import hashed_env
 from dlutil_core.common.files import read_csv, read_json
 from dlutil_core.report.tasks import Task, read_task
 from dlutil_core.report.weights import Weight, read_weights
@@ -116,7 +117,7 @@ def collect(
         trials=[_trial(row) for row in read_csv(best / "leaderboard.csv")],
         history=[parse_row(row) for row in read_csv(best / "history.csv")],
         weights=read_weights(best / "model.pt"),
-        provenance=read_json(best / "provenance.json"),
+        provenance=_without_values(read_json(best / "provenance.json")),
         config=read_json(best / "config.json"),
         test=_test(result / "test") if tested else None,
         data=[read_json(path) for path in statistics],
@@ -124,6 +125,14 @@ def collect(
         explained=read_json(result / "explain" / "summary.json") if explained else None,
         folder=result,
     )
+
+
+def _without_values(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Results of before 0.2 hold values of environment variables; no page shows them."""
+    found = dict(provenance)
+    if "config" in found:
+        found["config"] = found["config"] | {"env": hashed_env(found["config"].get("env", {}))}
+    return found | ({"env": hashed_env(found["env"])} if "env" in found else {})
 
 
 def _trial(row: dict[str, str]) -> Trial:
@@ -150,6 +159,6 @@ def _test(folder: Path) -> Test:
     return Test(
         metrics=read_json(folder / "metrics.json"),
         intervals=read_json(folder / "intervals.json"),
-        provenance=read_json(folder / "provenance.json"),
+        provenance=_without_values(read_json(folder / "provenance.json")),
         task=read_task(folder / "outputs.npz"),
     )

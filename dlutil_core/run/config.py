@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dlutil_core.common.environment import env_values
 from dlutil_core.common.errors import UserError
 
 
@@ -78,7 +79,7 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
     if error is not None:
         raise UserError(f"{source}: {sentence(error)}")
     filled = _with_defaults(plain, schema())
-    filled["env"] = {name: env_text(value) for name, value in filled["env"].items()}
+    filled["env"] = env_values(filled["env"], source)
     filled["precision"] = str(filled["precision"])
     if filled["search"]["method"] == "fixed" and not filled["search"]["config"]:
         raise UserError(
@@ -89,13 +90,6 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
     if clip_norm is not None and not math.isfinite(clip_norm):
         raise UserError(f"{source}: clip_norm is {clip_norm}, but must be a finite number")
     return filled
-
-
-def env_text(value: Any) -> str:
-    """A value of `env:` as the text that the variable gets."""
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    return str(value)
 
 
 def sentence(error: Any) -> str:

@@ -12,6 +12,7 @@ from dlutil_core.common import files
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
 from dlutil_core.common.seeds import loader_seed, seed_everything
+from dlutil_core.common.shown_text import shown_cell
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.loaders.hdf5 import read_names
 from dlutil_core.trained.load import restore_model
@@ -54,11 +55,15 @@ def write_table(out: Path, path: str, predictions: np.ndarray) -> None:
     columns = (
         ["prediction"] if rows.shape[1] == 1 else [f"prediction.{k}" for k in range(rows.shape[1])]
     )
-    with files.atomic_path(out) as temporary, temporary.open("w", newline="") as file:
+    with (
+        files.atomic_path(out) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(["name", *columns])
         for index, row in enumerate(rows):
-            writer.writerow([index if names is None else names[index], *map(_shown, row)])
+            name = index if names is None else shown_cell(names[index])
+            writer.writerow([name, *map(_shown, row)])
 
 
 def _shown(value: Any) -> str:

@@ -6,6 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from dlutil_core.common.environment import hashed_env
 from dlutil_core.job.run_spec import RESULT_VERSION, RunSpec
 
 
@@ -52,7 +53,7 @@ def training_provenance(
             "threads_per_trial": spec.threads,
             "search": {k: plan[k] for k in ("method", "max_epochs", "eta")},
             "options": spec.options.identity(),
-            "env": spec.env,
+            "env": hashed_env(spec.env),
         },
         "definition": {"train": spec.fingerprint},
         "plan_sha256": plan_sha256,
@@ -66,7 +67,7 @@ def test_provenance(spec: RunSpec, model_sha256: str, data: dict[str, str]) -> d
         "dlutil": dlutil_version(),
         "versions": versions(),
         "definition": {"test": spec.fingerprint},
-        "env": spec.env,
+        "env": hashed_env(spec.env),
         "model_sha256": model_sha256,
         "data_sha256": data,
     }
