@@ -30,7 +30,7 @@ from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.model.checkpoint import read_checkpoint
 from dlutil_core.model.safetensors_file import write_tensors
 from dlutil_core.trained.load import restore_model, trained_run
-from dlutil_core.trained.source import copy_definition
+from dlutil_core.trained.source import ENTRY, copy_definition
 
 PACKAGE = Path(__file__).resolve().parents[1]
 STARTS = (
@@ -79,6 +79,14 @@ def _check_out(out: Path) -> None:
         raise UserError(f"{out}: holds something else than an export; give another folder")
 
 
+def _beside(source: Path) -> list[Path]:
+    """What a result folder keeps with the definition; of one elsewhere, nothing unasked."""
+    if not (source.parent / ENTRY).is_file():
+        return []
+    found = [p for p in source.resolve().parent.rglob("*") if p.is_file() and p.name != ENTRY]
+    return [p for p in found if "__pycache__" not in p.parts]
+
+
 def _set_usual_modes(out: Path) -> None:
     """Some libraries make files that only their owner reads; an export is for others."""
     usual = (out / "config.json").stat().st_mode
@@ -92,7 +100,7 @@ def _write_all(result_dir: Path, run: LoadedRun, model: Any, out: Path) -> None:
     content = read_checkpoint(result_dir / "best" / "model.pt")
     state = {k: v for k, v in content.items() if k not in NOT_WEIGHTS}
     write_tensors(out / "weights.safetensors", state)
-    used = copy_definition(source, out / "definition")
+    used = copy_definition(source, out / "definition", _beside(source))
     provenance = files.read_json(result_dir / "best" / "provenance.json")
     config = {
         "definition": source.name,

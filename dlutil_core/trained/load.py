@@ -29,7 +29,13 @@ class KeptRun(LoadedRun):
     def source(self) -> KeptSource:
         """The kept definition, executed apart from others; torch is set up before."""
         set_up_torch(self.device_kind, self.spec.options)
-        return KeptSource(Path(self.spec.definition))
+        try:
+            return KeptSource(Path(self.spec.definition))
+        except UserError as error:
+            raise UserError(
+                f"{error}; if it reads files that lie beside it, give the def.py that lies beside "
+                "them: load(..., definition=...), dlutil export --definition"
+            ) from error
 
     @cached_property
     def definition(self) -> Definition:

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -26,10 +26,13 @@ from dlutil_core.fingerprint.analysis import analyse
 ENTRY = "entry.json"
 """Names the definition among the kept files."""
 
+SMALL = 10**6
+"""Bytes of a file that is kept with the source at most: a list of names, not data."""
+
 _turn = threading.RLock()
 
 
-def keep_definition(source: Path, out: Path) -> list[str]:
+def keep_definition(source: Path, out: Path, read: Iterable[Path] = ()) -> list[str]:
     """Copy `def.py` and the local modules that it imports, as they are now, into a folder.
 
     Parameters
@@ -38,6 +41,9 @@ def keep_definition(source: Path, out: Path) -> list[str]:
         The `def.py`; it keeps its file name.
     out
         The folder; what it held before is replaced as a whole.
+    read
+        Files that it reads. Small ones in its folder are kept too, since it may find them there by
+        its own place.
 
     Returns
     -------
@@ -46,7 +52,8 @@ def keep_definition(source: Path, out: Path) -> list[str]:
     building = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(building, ignore_errors=True)
     try:
-        names = [str(path.relative_to(building)) for path in copy_definition(source, building)]
+        kept = copy_definition(source, building, read)
+        names = [str(path.relative_to(building)) for path in kept]
         write_text(building / ENTRY, json.dumps({"definition": names[0]}) + "\n")
         shutil.rmtree(out, ignore_errors=True)
         building.rename(out)
@@ -55,7 +62,7 @@ def keep_definition(source: Path, out: Path) -> list[str]:
     return names
 
 
-def copy_definition(source: Path, out: Path) -> list[Path]:
+def copy_definition(source: Path, out: Path, read: Iterable[Path] = ()) -> list[Path]:
     """Copy `def.py` and its local modules to a new folder; where they are now, `def.py` first."""
     out.mkdir(parents=True)
     full = source.resolve()
@@ -63,6 +70,9 @@ def copy_definition(source: Path, out: Path) -> list[Path]:
     places = {out / source.name: full}
     for path in analyse(source, search_path()).local_files:
         places.setdefault(out / _place(path, full.parent), path)
+    for path in map(Path, read):
+        if path.is_relative_to(full.parent) and path.is_file() and path.stat().st_size <= SMALL:
+            places.setdefault(out / path.relative_to(full.parent), path)
     for target, path in places.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)

@@ -14,6 +14,7 @@ import pytest
 import torch
 from support import DEFINITION, REPOSITORY, Project
 
+from dlutil_core.common.environment import hashed_env
 from dlutil_core.common.errors import UserError
 from dlutil_core.export.exporting import export
 from dlutil_core.model.safetensors_file import read_tensors, write_tensors
@@ -143,7 +144,7 @@ def test_export_carries_what_an_own_save_adds_and_local_modules(exported: Path) 
     assert state["own"]["numbers"][0].tolist() == [0, 1, 2]
     config = json.loads((exported / "config.json").read_text())
     assert config["config"] == CONFIGURATION
-    assert config["env"] == {"DLUTIL_TEST_UNITS": "volts"}
+    assert config["env"] == hashed_env({"DLUTIL_TEST_UNITS": "volts"})
 
 
 def test_networks_alone_predict_the_same(finished: Project, exported: Path) -> None:

@@ -119,6 +119,35 @@ def test_what_is_kept(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "best") == ["definition"]
 
 
+def test_small_files_that_it_reads_are_kept(tmp_path: Path) -> None:
+    definition = project(tmp_path / "project")
+    (definition.parent / "lists").mkdir()
+    names = definition.parent / "lists" / "names.txt"
+    names.write_text("one")
+    large, outside = definition.parent / "large.bin", tmp_path / "outside"
+    large.write_bytes(bytes(2 * 10**6))
+    outside.write_text("")
+    text = DEFINITION.replace(
+        "X = ",
+        "import pathlib\nT = (pathlib.Path(__file__).parent / 'lists/names.txt').read_text()\nX = ",
+    )
+    definition.write_text(text)
+    wanted = train(definition, tmp_path / "result")
+    best = tmp_path / "result" / "best"
+    with pytest.raises(UserError, match=r"give the def\.py that lies beside them"):
+        (definition.parent / "lists").rename(tmp_path / "lists")
+        dlutil_core.load(tmp_path / "result")
+    (tmp_path / "lists").rename(definition.parent / "lists")
+    assert "lists/names.txt" in keep_definition(
+        definition, best / "definition", [names, large, outside]
+    )
+    assert not (best / "definition" / "large.bin").exists()
+    shutil.rmtree(definition.parent)
+    assert (predicted(dlutil_core.load(tmp_path / "result")) == wanted).all()
+    export(tmp_path / "result", tmp_path / "exported")
+    assert (tmp_path / "exported" / "definition" / "lists" / "names.txt").read_text() == "one"
+
+
 def test_a_copied_folder_loads_anywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     definition = project(tmp_path / "project")
     wanted = train(definition, tmp_path / "project" / "result")
