@@ -61,14 +61,14 @@ CASES = [
 
 def measure(case: Case, folder: Path, rounds: int, seconds: float) -> None:
     """Race on one search and print the table and the goal."""
-    loaded, document = prepared(case, folder)
-    everyone = [harness.Contestant("fit", lambda: fit(loaded, document))]
-    everyone.append(harness.Contestant("bracket jobs", bracket_jobs(loaded, document, folder)))
+    loaded, searched = prepared(case, folder)
+    everyone = [harness.Contestant("fit", lambda: fit(loaded, searched))]
+    everyone.append(harness.Contestant("bracket jobs", bracket_jobs(loaded, searched, folder)))
     if case.reference == "by hand":
         everyone.insert(0, harness.Contestant("by hand", by_hand(case, folder)))
     rounds = harness.race(everyone, rounds, seconds)
-    epochs = sum(plan.epochs_of(b) for b in plan.hyperband(case.max_epochs).brackets)
-    print(f"\n{case.name}: {len(document['trials'])} trials, {epochs} epochs, {rounds} rounds")
+    size = f"{searched.trial_count} trials, {searched.epochs} epochs"
+    print(f"\n{case.name}: {size}, {rounds} rounds")
     harness.print_times_of(everyone, everyone[0])
     named = {one.name: one for one in everyone}
     ratios = harness.ratios(named["bracket jobs"].wall, named[case.reference].wall)
@@ -76,7 +76,7 @@ def measure(case: Case, folder: Path, rounds: int, seconds: float) -> None:
     harness.goal(what, ratios, case.limit, at_least=False)
 
 
-def prepared(case: Case, folder: Path) -> tuple[LoadedRun, dict[str, Any]]:
+def prepared(case: Case, folder: Path) -> tuple[LoadedRun, plan.Plan]:
     """The example's data, loaded, and its plan."""
     import yaml
 
@@ -102,8 +102,8 @@ def prepared(case: Case, folder: Path) -> tuple[LoadedRun, dict[str, Any]]:
     _ = loaded.loaders
     made = plan.hyperband(case.max_epochs)
     get_config = loaded.definition.module.get_config
-    trials = sampling.sample_trials(get_config, made.trials, config["seed"])
-    return loaded, sampling.plan_document(made, "hyperband", config["seed"], trials)
+    trials = sampling.sample_trials(get_config, made, config["seed"])
+    return loaded, plan.Plan.of(made, config["seed"], trials)
 
 
 def by_hand(case: Case, folder: Path) -> Callable[[], None]:
@@ -118,37 +118,35 @@ def by_hand(case: Case, folder: Path) -> Callable[[], None]:
     return run
 
 
-def fit(loaded: LoadedRun, document: dict[str, Any]) -> None:
+def fit(loaded: LoadedRun, searched: plan.Plan) -> None:
     """Hyperband with nothing around `Model.fit`."""
     train, val = loaded.loaders
-    for bracket in document["brackets"]:
-        running = bracket["trials"]
+    for bracket in searched.brackets:
+        running = list(bracket.trials)
         models: dict[int, Any] = {}
         rows: dict[int, list[dict[str, float]]] = {}
-        before = 0
-        rungs = bracket["rungs"]
-        for i, rung in enumerate(rungs):
+        for i, rung in enumerate(bracket.rungs):
+            first_epoch = rung.budget - rung.new_epochs + 1
             for j in running:
-                trial = document["trials"][j]
+                trial = searched.trials[j]
                 if j not in models:
-                    seed_everything(trial["seed"])
-                    models[j], rows[j] = loaded.model(trial["config"]), []
+                    seed_everything(trial.seed)
+                    models[j], rows[j] = loaded.model(trial.config), []
                 rows[j] += models[j].fit(
-                    train, val, rung["epochs"], first_epoch=before + 1, seed=trial["seed"]
+                    train, val, rung.budget, first_epoch=first_epoch, seed=trial.seed
                 )
             order = ranked([Outcome(j, rows[j]) for j in running])
-            before = rung["epochs"]
-            running = promoted(order, rungs[i + 1]["trials"] if i + 1 < len(rungs) else 0)
+            running = promoted(order, bracket.slots_after(i))
 
 
-def bracket_jobs(loaded: LoadedRun, document: dict[str, Any], folder: Path) -> Callable[[], None]:
+def bracket_jobs(loaded: LoadedRun, searched: plan.Plan, folder: Path) -> Callable[[], None]:
     """The same search as bracket jobs run it, one after the other, each time from nothing."""
     numbers = iter(range(sys.maxsize))
 
     def run() -> None:
         loaded.spec = replace(loaded.spec, trials_dir=str(folder / f"trials-{next(numbers)}"))
-        for bracket in document["brackets"]:
-            BracketRun(loaded, document, bracket["bracket"], workers=1).run()
+        for bracket in searched.brackets:
+            BracketRun(loaded, searched, bracket.number, workers=1).run()
 
     return run
 

@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from dlutil_core.search.plan import Bracket, Plan, hyperband  # noqa: E402
+from dlutil_core.search.plan import Bracket, Schedule, hyperband  # noqa: E402
 
 PAGE = ROOT / "docs" / "cluster.md"
 PICTURE = ROOT / "docs" / "pictures" / "makespan.svg"
@@ -66,7 +66,7 @@ class Work:
     trials takes more than 1.7 times the mean).
     """
 
-    plan: Plan
+    plan: Schedule
     seconds: float
     spread: float = 0.5
     seed: int = 1
@@ -80,11 +80,9 @@ class Work:
         """Seconds of each trial of each rung; who is promoted has nothing to do with speed."""
         trials = list(bracket.trials)
         order = random.Random(self.seed + bracket.number).sample(trials, len(trials))
-        before = 0
         for rung in bracket.rungs:
-            epochs = rung.epochs - before
-            yield [self.seconds * epochs * self.factor(j) for j in order[: rung.trials]]
-            before = rung.epochs
+            seconds = self.seconds * rung.new_epochs
+            yield [seconds * self.factor(j) for j in order[: rung.trials]]
 
 
 def lower_bound(work: Work, cluster: Cluster) -> float:
@@ -125,13 +123,11 @@ def trial_jobs(work: Work, cluster: Cluster, epochs_per_job: int = 1) -> float:
 
 
 def _rung_jobs(work: Work, bracket: Bracket, epochs_per_job: int) -> Iterator[list[float]]:
-    before = 0
     for rung, seconds in zip(bracket.rungs, work.rungs(bracket), strict=True):
-        together = -(-epochs_per_job // max(1, rung.epochs - before))
+        together = -(-epochs_per_job // max(1, rung.new_epochs))
         jobs = -(-len(seconds) // together)
         ends = [len(seconds) * k // jobs for k in range(jobs + 1)]
         yield [sum(seconds[a:b]) for a, b in pairwise(ends)]
-        before = rung.epochs
 
 
 class _Simulation:
@@ -220,7 +216,7 @@ def table(found: dict[float, dict[str, float]]) -> str:
         cells = [f"{duration(row[name])} ({row[name] / row['bound']:.1f})" for name in WAYS]
         lines.append(f"| {seconds:g} | {duration(row['bound'])} | " + " | ".join(cells) + " |\n")
     jobs = sum(rung.trials for bracket in plan.brackets for rung in bracket.rungs)
-    return "".join(lines) + f"\n{plan.trials:,} trials, {jobs:,} slots, {WORKERS:,} workers.\n"
+    return "".join(lines) + f"\n{plan.trial_count:,} trials, {jobs:,} slots, {WORKERS:,} workers.\n"
 
 
 def duration(seconds: float) -> str:

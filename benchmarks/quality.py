@@ -29,11 +29,12 @@ import harness
 
 harness.use_repository()
 
+from dlutil_core.common.seeds import trial_seed  # noqa: E402
 from dlutil_core.job.loaded_run import LoadedRun  # noqa: E402
 from dlutil_core.job.run_spec import RunSpec  # noqa: E402
 from dlutil_core.search import plan, sampling  # noqa: E402
 from dlutil_core.search.outcome import Outcome, diverged, promoted, ranked  # noqa: E402
-from dlutil_core.search.plan import Plan  # noqa: E402
+from dlutil_core.search.plan import Schedule, Trial  # noqa: E402
 
 EXAMPLE = harness.ROOT / "examples" / "function_regressor"
 PEERS = Path(__file__).resolve().parent / "peers"
@@ -65,53 +66,54 @@ class Training:
         self.rows: dict[int, list[dict[str, float]]] = {}
         self.epochs = 0
 
-    def to(self, number: int, seed: int, config: dict[str, Any], budget: int) -> Outcome:
+    def to(self, trial: Trial, budget: int) -> Outcome:
         """The outcome of a trial at a budget, trained on from where it is."""
         from dlutil_core.common.seeds import seed_everything
 
+        number = trial.number
         if number not in self.models:
-            seed_everything(seed)
-            self.models[number] = self.loaded.model(config)
+            seed_everything(trial.seed)
+            self.models[number] = self.loaded.model(trial.config)
             self.rows[number] = []
         rows = self.rows[number]
         if len(rows) < budget and not (rows and diverged(rows[-1])):
             train, val = self.loaded.loaders
             first = len(rows) + 1
-            new = self.models[number].fit(train, val, budget, first, seed, diverged)
+            new = self.models[number].fit(train, val, budget, first, trial.seed, diverged)
             rows += new
             self.epochs += len(new)
         bad = bool(rows) and diverged(rows[-1])
         return Outcome(number, list(rows), "diverged" if bad else "ok")
 
 
-def hyperband(loaded: LoadedRun, search: Plan, seed: int) -> tuple[float, int]:
+def hyperband(loaded: LoadedRun, search: Schedule, seed: int) -> tuple[float, int]:
     """The score of the model that dlutil picks, and the epochs trained."""
     training = Training(loaded)
-    trials = sampling.sample_trials(get_config, search.trials, seed)
+    trials = sampling.sample_trials(get_config, search, seed)
     last: dict[int, Outcome] = {}
     for bracket in search.brackets:
         running = list(bracket.trials)
         for i, rung in enumerate(bracket.rungs):
-            found = [
-                training.to(j, trials[j]["seed"], trials[j]["config"], rung.epochs) for j in running
-            ]
+            found = [training.to(trials[j], rung.budget) for j in running]
             order = ranked(found)
             last |= {one.trial: one for one in order}
-            slots = bracket.rungs[i + 1].trials if i + 1 < len(bracket.rungs) else 0
-            running = promoted(order, slots)
+            running = promoted(order, bracket.slots_after(i))
     return ranked(list(last.values()))[0].score or 0.0, training.epochs
 
 
-def random_search(loaded: LoadedRun, search: Plan, seed: int) -> tuple[float, int]:
+def random_search(loaded: LoadedRun, search: Schedule, seed: int) -> tuple[float, int]:
     """The best of as many full-length trials as the epochs allow."""
     training = Training(loaded)
     count = search.epochs // search.max_epochs
-    trials = sampling.sample_trials(get_config, count, OTHER_TRIALS + seed)
-    found = [training.to(t["trial"], t["seed"], t["config"], search.max_epochs) for t in trials]
+    configs = sampling.sample_configs(get_config, count, OTHER_TRIALS + seed)
+    trials = [
+        Trial(j, trial_seed(OTHER_TRIALS + seed, j), config, 0) for j, config in enumerate(configs)
+    ]
+    found = [training.to(trial, search.max_epochs) for trial in trials]
     return ranked(found)[0].score or 0.0, training.epochs
 
 
-def optuna_search(loaded: LoadedRun, search: Plan, seed: int, tpe: bool) -> tuple[float, int]:
+def optuna_search(loaded: LoadedRun, search: Schedule, seed: int, tpe: bool) -> tuple[float, int]:
     """Optuna's Hyperband, with trials until the epochs are spent."""
     import optuna
 
@@ -126,7 +128,7 @@ def optuna_search(loaded: LoadedRun, search: Plan, seed: int, tpe: bool) -> tupl
             "max_norm": trial.suggest_float("max_norm", 0.5, 5),
         }
         for epoch in range(1, search.max_epochs + 1):
-            found = training.to(trial.number, 1000 * seed + trial.number, config, epoch)
+            found = training.to(Trial(trial.number, 1000 * seed + trial.number, config, 0), epoch)
             if found.score is None or training.epochs >= search.epochs:
                 trial.study.stop()
                 raise optuna.TrialPruned
@@ -162,9 +164,9 @@ def of_seed(max_epochs: int, seed: int, data: str, with_optuna: bool) -> tuple[R
     return rewards, {name: float(epochs) for name, (_, epochs) in found.items()}
 
 
-def ray_rewards(search: Plan, data: str, seeds: int) -> list[tuple[float, float]]:
+def ray_rewards(search: Schedule, data: str, seeds: int) -> list[tuple[float, float]]:
     """Rewards and epochs of Ray's searches, all in one cluster."""
-    numbers = [str(n) for n in (BATCH, seeds, search.max_epochs, search.trials, search.epochs)]
+    numbers = [str(n) for n in (BATCH, seeds, search.max_epochs, search.trial_count, search.epochs)]
     with tempfile.TemporaryDirectory(prefix="dlutil-benchmark-") as name:
         command = [sys.executable, str(PEERS / "ray_quality.py"), data, f"{name}/out", *numbers]
         said = harness.run_process(command, Path(name), seconds=60 + 60 * seeds)
@@ -183,7 +185,8 @@ def compare(
     if with_ray:
         for k, (reward, spent) in enumerate(ray_rewards(search, data, seeds)):
             rewards[k]["Ray Tune"], epochs[k]["Ray Tune"] = reward, spent
-    print(f"\nR = {max_epochs}: {seeds} seeds, {search.trials} trials, {search.epochs} epochs each")
+    size = f"{search.trial_count} trials, {search.epochs} epochs each"
+    print(f"\nR = {max_epochs}: {seeds} seeds, {size}")
     print_comparison(rewards, epochs, f"R = {max_epochs}")
     return rewards
 

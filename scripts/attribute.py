@@ -6,10 +6,11 @@ from pathlib import Path
 from dlutil_core.explain.explaining import Options, explain
 from dlutil_core.job import script
 from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.job.step import Made
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: argparse.Namespace) -> Made:
     options = Options(
         data=arguments.set,
         motifs=arguments.motifs,
@@ -20,6 +21,7 @@ def main(arguments: argparse.Namespace) -> None:
     loaded = LoadedRun(run_spec_of(arguments))
     with loaded.on_device():
         explain(loaded, arguments.model, options, arguments.out)
+    return Made(loaded.reads())
 
 
 if __name__ == "__main__":
@@ -32,4 +34,4 @@ if __name__ == "__main__":
     parser.add_argument("--sequences", type=int, default=500, help="sequences to attribute")
     parser.add_argument("--output", type=int, help="which of several outputs, from 0")
     parser.add_argument("--out", type=Path, required=True, help="the folder explain")
-    script.run(main, parser.parse_args())
+    script.run_step(main, parser.parse_args())

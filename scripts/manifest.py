@@ -15,4 +15,4 @@ if __name__ == "__main__":
     parser.add_argument("--result", required=True, help="the result folder")
     parser.add_argument("--files", nargs="+", required=True, help="paths relative to it")
     parser.add_argument("--out", required=True)
-    script.run(main, parser.parse_args())
+    script.run_step(main, parser.parse_args())

@@ -5,12 +5,13 @@ import json
 from pathlib import Path
 
 from dlutil_core.job import script
+from dlutil_core.job.step import Made
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
-from dlutil_core.search.planning import write_plan
+from dlutil_core.search.sampling import write_plan
 
 
-def main(arguments: argparse.Namespace) -> None:
-    write_plan(
+def main(arguments: argparse.Namespace) -> Made:
+    reads = write_plan(
         run_spec_of(arguments),
         method=arguments.method,
         max_epochs=arguments.max_epochs,
@@ -18,6 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
         config=arguments.config,
         out=arguments.out,
     )
+    return Made(reads)
 
 
 if __name__ == "__main__":
@@ -28,4 +30,4 @@ if __name__ == "__main__":
     parser.add_argument("--eta", type=int, default=3)
     parser.add_argument("--config", type=json.loads, default={}, help="of method fixed, as JSON")
     parser.add_argument("--out", type=Path, required=True, help="plan.json")
-    script.run(main, parser.parse_args())
+    script.run_step(main, parser.parse_args())

@@ -15,4 +15,4 @@ if __name__ == "__main__":
     parser = script.parser(__doc__)
     parser.add_argument("--outputs", type=Path, required=True, help="test/outputs.npz")
     parser.add_argument("--out", type=Path, required=True, help="the folder test")
-    script.run(main, parser.parse_args())
+    script.run_step(main, parser.parse_args())

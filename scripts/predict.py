@@ -5,14 +5,16 @@ from pathlib import Path
 
 from dlutil_core.job import script
 from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.job.step import Made
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
 from dlutil_core.trained.predict import predict_file
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: argparse.Namespace) -> Made:
     loaded = LoadedRun(run_spec_of(arguments))
     with loaded.on_device():
         predict_file(loaded, arguments.model, arguments.subpath, arguments.out)
+    return Made(loaded.reads())
 
 
 if __name__ == "__main__":
@@ -21,4 +23,4 @@ if __name__ == "__main__":
     parser.add_argument("--model", type=Path, required=True, help="best/model.pt")
     parser.add_argument("--subpath", required=True, help="the file, below the data folder")
     parser.add_argument("--out", type=Path, required=True, help="the predictions, .npy")
-    script.run(main, parser.parse_args())
+    script.run_step(main, parser.parse_args())

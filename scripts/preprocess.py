@@ -6,12 +6,18 @@ import argparse
 import json
 from pathlib import Path
 
+from dlutil_core.common.hash_memory import HashMemory
+from dlutil_core.definition.opened_files import OpenedFiles
 from dlutil_core.job import script
+from dlutil_core.job.step import Made
 from dlutil_core.preprocess.pipeline import preprocess
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: argparse.Namespace) -> Made:
+    opened = OpenedFiles()
+    opened.start()
     preprocess(arguments.section, arguments.data, arguments.seed)
+    return Made(tuple(opened.reads(HashMemory())))
 
 
 if __name__ == "__main__":
@@ -21,4 +27,4 @@ if __name__ == "__main__":
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of the HDF5 files")
     parser.add_argument("--seed", type=int, default=1, help="the run's seed")
-    script.run(main, parser.parse_args())
+    script.run_step(main, parser.parse_args())

@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core.common.files import read_json
 from dlutil_core.job import script
+from dlutil_core.search.plan import Plan
 from dlutil_core.search.rung_jobs import rank_rung
 
 
 def main(arguments: argparse.Namespace) -> None:
     rank_rung(
-        read_json(arguments.plan), arguments.bracket, arguments.rung, arguments.slots, arguments.out
+        Plan.read(arguments.plan), arguments.bracket, arguments.rung, arguments.slots, arguments.out
     )
 
 
@@ -21,4 +21,4 @@ if __name__ == "__main__":
     parser.add_argument("--rung", type=int, required=True)
     parser.add_argument("--slots", type=Path, nargs="+", required=True, help="results of the slots")
     parser.add_argument("--out", type=Path, required=True, help="the ranking, JSON")
-    script.run(main, parser.parse_args())
+    script.run_step(main, parser.parse_args())

@@ -31,4 +31,4 @@ if __name__ == "__main__":
     )
     parser.add_argument("--tested", action="store_true", help="tell what test/ holds")
     parser.add_argument("--explained", action="store_true", help="tell what explain/ holds")
-    script.run(main, parser.parse_args())
+    script.run_step(main, parser.parse_args())

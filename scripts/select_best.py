@@ -3,25 +3,29 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core.common.files import read_json, write_json
-from dlutil_core.common.hashes import read_digests, sha256_file
+from dlutil_core.common.files import format_field, write_json
+from dlutil_core.common.hashes import sha256_file
+from dlutil_core.common.logs import log
+from dlutil_core.common.result_folder import BEST_PROVENANCE
 from dlutil_core.job import script
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
+from dlutil_core.search.plan import Plan
 from dlutil_core.search.winner import select_best
-from dlutil_core.trained.provenance import training_provenance
+from dlutil_core.trained.provenance import training_data, training_provenance
 
 
 def main(arguments: argparse.Namespace) -> None:
-    plan = read_json(arguments.plan)
-    winner = select_best(plan, arguments.brackets, arguments.out)
+    plan = Plan.read(arguments.plan)
+    result = arguments.out.parent
+    winner = select_best(plan, arguments.brackets, result)
     provenance = training_provenance(
         run_spec_of(arguments),
-        plan,
+        plan.settings,
         plan_sha256=sha256_file(arguments.plan),
-        data=read_digests(arguments.digests),
+        data=training_data(result, [folder.name for folder in arguments.brackets]),
     )
-    write_json(arguments.out / "provenance.json", provenance)
-    script.log.info("best: trial %s, score %s", winner["trial"], winner["score"])
+    write_json(result / BEST_PROVENANCE, provenance)
+    log.info("best: trial %s, score %s", winner.trial, format_field(winner.score))
 
 
 if __name__ == "__main__":
@@ -30,4 +34,4 @@ if __name__ == "__main__":
     parser.add_argument("--plan", type=Path, required=True, help="plan.json")
     parser.add_argument("--brackets", type=Path, nargs="+", required=True, help="their folders")
     parser.add_argument("--out", type=Path, required=True, help="the folder best")
-    script.run(main, parser.parse_args())
+    script.run_step(main, parser.parse_args())

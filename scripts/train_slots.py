@@ -3,18 +3,19 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core.common.files import read_json
 from dlutil_core.job import script
 from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.job.step import Made
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
+from dlutil_core.search.plan import Plan
 from dlutil_core.search.rung_jobs import train_slots
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: argparse.Namespace) -> Made:
     first, end = arguments.slots
-    train_slots(
+    reads = train_slots(
         LoadedRun(run_spec_of(arguments)),
-        plan=read_json(arguments.plan),
+        plan=Plan.read(arguments.plan),
         bracket=arguments.bracket,
         rung=arguments.rung,
         slots=range(first, end),
@@ -22,6 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
         workers=max(1, arguments.cores // arguments.threads_per_trial),
         out=arguments.out,
     )
+    return Made(reads)
 
 
 if __name__ == "__main__":
@@ -36,4 +38,4 @@ if __name__ == "__main__":
     parser.add_argument("--ranking", type=Path, help="ranking of the rung before")
     parser.add_argument("--cores", type=int, default=1, help="cores to train trials on")
     parser.add_argument("--out", type=Path, required=True, help="results of the slots, JSON")
-    script.run(main, parser.parse_args())
+    script.run_step(main, parser.parse_args())

@@ -92,7 +92,7 @@ def get_config():
 
 
 def trace(trial_seed, epoch):
-    if "DLUTIL_TRACE" in os.environ:
+    if "DLUTIL_TRACE" in os.environ and "DLUTIL_SECOND_LOOK" not in os.environ:
         handle = os.open(os.environ["DLUTIL_TRACE"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.write(handle, f"{trial_seed} {epoch} {time.time()}\\n".encode())
         os.close(handle)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dlutil_core.common.result_folder import PLAN
 from dlutil_core.run.config import validated
-from dlutil_core.search import plan as plans
+from dlutil_core.search.plan import FIXED, Schedule, schedule
 from dlutil_core.watch.state import State, read_state
 from dlutil_core.watch.text import counted, duration, size_text, table
 
@@ -25,33 +26,32 @@ def plan_text(config: Mapping[str, Any], result: Path) -> str:
     """
     search = validated(config)["search"]
     method, epochs, eta = (search[k] for k in ("method", "max_epochs", "eta"))
-    state = None
-    if (result / "search" / "plan.json").is_file():
-        state = read_state(result, time.time())
-        if method == "existing":
-            method, epochs, eta = (state.plan[k] for k in ("method", "max_epochs", "eta"))
-    made = plans.fixed(epochs) if method == "fixed" else plans.hyperband(epochs, eta)
+    state = read_state(result, time.time()) if (result / PLAN).is_file() else None
+    if method == "existing" and state is not None:
+        made: Schedule = state.plan
+    else:
+        made = schedule(method, epochs, eta)
     rows = [["bracket", "rung", "trials", "to epoch", "epochs"]]
     for bracket in made.brackets:
-        before = 0
         for index, rung in enumerate(bracket.rungs):
-            trained = rung.trials * (rung.epochs - before)
-            before = rung.epochs
+            trained = rung.trials * rung.new_epochs
             name = str(bracket.number) if index == 0 else ""
-            rows.append([name, str(index), str(rung.trials), str(rung.epochs), str(trained)])
-    rows.append(["in all", "", str(made.trials), str(made.max_epochs), str(made.epochs)])
-    what = "one configuration" if method == "fixed" else f"Hyperband, R = {epochs}, eta = {eta}"
-    lines = [f"{what}: {counted(made.trials, 'trial')}, {counted(made.epochs, 'epoch')}", ""]
+            rows.append([name, str(index), str(rung.trials), str(rung.budget), str(trained)])
+    rows.append(["in all", "", str(made.trial_count), str(made.max_epochs), str(made.epochs)])
+    what = f"Hyperband, R = {made.max_epochs}, eta = {made.eta}"
+    if made.method == FIXED:
+        what = "one configuration"
+    lines = [f"{what}: {counted(made.trial_count, 'trial')}, {counted(made.epochs, 'epoch')}", ""]
     return "\n".join(lines + table(rows) + [""] + _expected(made, state)) + "\n"
 
 
-def _expected(made: plans.Plan, state: State | None) -> list[str]:
+def _expected(made: Schedule, state: State | None) -> list[str]:
     """Expected time and disk, from the epochs that were trained already."""
     rate = state.epochs_per_second if state is not None else None
     if state is None or rate is None:
         return ["Time and disk are told here once the first epochs are trained."]
     slots = sum(rung.trials for bracket in made.brackets for rung in bracket.rungs)
-    sizes = [size for folder in state.folders.values() for size in folder.checkpoints]
+    sizes = [size for trial in state.trials.values() for size in trial.checkpoints]
     disk = ""
     if sizes:
         disk = f"; a checkpoint takes {size_text(sum(sizes) / len(sizes))}, all rungs' about "

@@ -13,6 +13,7 @@ from typing import Any
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.shown_text import shown
+from dlutil_core.run.checks import check
 from dlutil_core.run.config import workflow_folder
 from dlutil_core.run.run_config import EXISTING, RunConfig
 
@@ -32,7 +33,7 @@ def main(arguments: list[str], program: str = "main.py") -> int:
     try:
         config = config_of(flags, os.environ)
         run = RunConfig(config, source=program)
-        run.check()
+        check(run)
         return run_workflow(run, config, flags, passed_on)
     except UserError as error:
         print(f"error: {shown(str(error))}", file=sys.stderr)

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dlutil_core.common import run_lock
 from dlutil_core.common.errors import UserError
+from dlutil_core.common.run_lock import check_owner
 
 DISK_ERRORS = {
     errno.ENOSPC: "the disk is full",
@@ -33,7 +33,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        run_lock.check()
+        check_owner()
         os.replace(temporary, target)
     except OSError as error:
         if error.errno in DISK_ERRORS:

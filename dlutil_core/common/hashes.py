@@ -22,30 +22,6 @@ def sha256_text(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def write_digest(path: str, name: str, out: str) -> None:
-    """Write the SHA-256 of `path` to `out`, under the name that the run knows it by."""
-    if not os.path.isfile(path):
-        raise UserError(f"{path}: there is no such file; check the data folder")
-    write_text(out, f"{sha256_file(path)}  {name}\n")
-
-
-def read_digests(paths: Iterable[str | os.PathLike[str]]) -> dict[str, str]:
-    """Hashes by name, of files that `write_digest` wrote."""
-    found: dict[str, str] = {}
-    for path in paths:
-        for line in Path(path).read_text(encoding="utf-8").splitlines():
-            digest, _, name = line.partition("  ")
-            if len(digest) != 64 or not name:
-                raise UserError(f"{path}: not a digest file; remove it and run again")
-            found[name] = digest
-    return found
-
-
-def joint_digest(digests: dict[str, str]) -> str:
-    """One hash of several files: of their names and contents, in the order of names."""
-    return sha256_text("".join(f"{digests[name]}  {name}\n" for name in sorted(digests)))
-
-
 def write_manifest(result: str, names: Iterable[str], out: str) -> None:
     """Hash these files of a result folder; the manifest holds paths relative to it."""
     lines = []

@@ -54,11 +54,6 @@ def tree_length(tree: Any) -> int:
     return 0
 
 
-def _join_parts(function: Callable[[list[Any]], Any], trees: Sequence[Any]) -> Iterator[Any]:
-    for parts in zip(*trees, strict=True):
-        yield tree_join(function, list(parts))
-
-
 def take(tree: Any, rows: Any) -> Any:
     """These rows (a slice or an index array) of every leaf; `None` stays `None`."""
     if isinstance(tree, np.ndarray):

@@ -1,4 +1,4 @@
-"""What a step read: files with their content's hash, folders with the names in them, what was absent.
+"""What a step read: files with hashes of their content, folders with their names, what was absent.
 
 A read is compared with what is there now by `HashMemory`, so that a result can be told to be the
 present one without running the code that made it.

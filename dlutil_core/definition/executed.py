@@ -6,7 +6,8 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -115,7 +116,7 @@ class Definition:
                 f"{self.path}: {name} returned {type(loader).__name__}, but must return a loader: "
                 f"an iterable of batches{hint}"
             )
-        if is_one_shot(loader):
+        if self.call(name, is_one_shot, loader):
             raise UserError(
                 f"{self.path}: {name} returned {type(loader).__name__}, which can be iterated only "
                 "once: return a loader such as MatrixBatchGenerator, a DataLoader or a list"
@@ -139,18 +140,64 @@ class Definition:
     def call(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function of the file; what it raises becomes a sentence with its line."""
         try:
-            return function(*arguments)
+            with kept_folder():
+                return function(*arguments)
         except UserError:
             raise
+        except SystemExit as error:
+            raise UserError(f"{self.path}: {name} {_ended(error, self.path)}") from None
         except Exception as error:
             log.debug("%s", traceback.format_exc())
             raise UserError(f"{self.path}: {name} failed: {told(error, self.path)}") from error
+
+    def model(self, config: dict[str, Any]) -> Any:
+        """A new `Model` of this configuration; what it raises is left as it is."""
+        kind = self.model_class()
+        try:
+            with kept_folder():
+                return kind(config)
+        except SystemExit as error:
+            raise UserError(f"{self.path}: init_model {_ended(error, self.path)}") from None
 
     def _own_reward(self) -> bool:
         from dlutil_core.model.models import LossReward
 
         own = self.model_class().get_hyperband_reward  # type: ignore[attr-defined]
         return own is not LossReward.get_hyperband_reward
+
+
+@contextmanager
+def kept_folder() -> Iterator[None]:
+    """Put the working folder back where code of a definition calls `os.chdir`.
+
+    The run's own paths are relative to the folder that it was started in.
+    """
+    before = os.getcwd()
+    try:
+        yield
+    finally:
+        put_back(before)
+
+
+def put_back(folder: str) -> None:
+    """Work in `folder` again, wherever a definition went."""
+    try:
+        moved = os.getcwd() != folder
+    except FileNotFoundError:  # it went to a folder that is no more
+        moved = True
+    if moved:
+        os.chdir(folder)
+
+
+def _ended(error: SystemExit, path: str) -> str:
+    """What a `SystemExit` is told as."""
+    wanted = os.path.abspath(path)
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == wanted]
+    place = f"in line {lines[-1]} " if lines and lines[-1] else ""
+    return (
+        f"{place}ended the program ({error.code}); raise an error that says what is wrong, such as "
+        "ValueError, instead of calling sys.exit"
+    )
 
 
 def is_one_shot(loader: Any) -> bool:
@@ -199,7 +246,8 @@ def _execute(path: Path, names: dict[str, Any] | None = None) -> ModuleType:
     if names is not None:
         vars(module)["__builtins__"] = names
     try:
-        spec.loader.exec_module(module)
+        with kept_folder():
+            spec.loader.exec_module(module)
     except SyntaxError as error:
         text = (error.text or "").strip()
         raise UserError(

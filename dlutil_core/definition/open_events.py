@@ -204,6 +204,13 @@ def silence(recorder: Recorder) -> None:
     _publish()
 
 
+def silence_all(fd: int) -> None:
+    """Record nothing more into this file."""
+    global active
+    active = tuple(r for r in active if r.fd != fd)
+    _publish()
+
+
 def join(text: str) -> None:
     """In a started process: record for those that `ENVIRONMENT` names."""
     for entry in text.split("|"):

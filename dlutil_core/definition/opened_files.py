@@ -37,7 +37,7 @@ class OpenedFiles:
 
     def __init__(self, ignored: Iterable[str | os.PathLike[str]] = ()) -> None:
         self._fd = _log_file()
-        weakref.finalize(self, _close, self._fd, os.getpid())
+        weakref.finalize(self, _end, self._fd, os.getpid())
         self._recorder: open_events.Recorder | None = None
         self._log: ReadLog | None = None
         self._end: int | None = None
@@ -158,7 +158,9 @@ def _unlinked_file() -> int:
     return fd
 
 
-def _close(fd: int, process: int) -> None:
+def _end(fd: int, process: int) -> None:
+    """Nobody asks any more what was read: whoever recorded into this file records no more."""
+    open_events.silence_all(fd)
     if os.getpid() == process:
         os.close(fd)
 

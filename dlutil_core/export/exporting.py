@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 from dlutil_core.common import files
-from dlutil_core.common.environment import hashed_env
 from dlutil_core.common.errors import UserError
 from dlutil_core.export.card import model_card
 from dlutil_core.export.networks import export_network
@@ -30,6 +29,7 @@ from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.model.checkpoint import read_checkpoint
 from dlutil_core.model.safetensors_file import write_tensors
 from dlutil_core.trained.load import restore_model, trained_run
+from dlutil_core.trained.provenance import recorded_env
 from dlutil_core.trained.source import ENTRY, copy_definition
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -106,7 +106,7 @@ def _write_all(result_dir: Path, run: LoadedRun, model: Any, out: Path) -> None:
         "definition": source.name,
         "config": content["config"],
         "options": provenance["config"]["options"] | {"compile": False},  # needs no compiler
-        "env": hashed_env(provenance["config"]["env"]),
+        "env_sha256": recorded_env(provenance),
         "threads": provenance["config"]["threads_per_trial"],
         "trial": content["trial"],
         "epoch": content["epoch"],

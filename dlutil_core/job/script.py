@@ -11,10 +11,11 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from dlutil_core.common import run_lock
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import DISK_ERRORS, disk_error
 from dlutil_core.common.logs import ERROR_PREFIX, log, start_logging
+from dlutil_core.common.run_lock import Owner, check_owner, owned_by
+from dlutil_core.job.step import Made, Request, Step
 
 
 class Terminated(KeyboardInterrupt):
@@ -25,7 +26,33 @@ def parser(description: str) -> argparse.ArgumentParser:
     """An argument parser with the arguments that all scripts have."""
     made = argparse.ArgumentParser(description=description)
     made.add_argument("--log", type=Path, help="also write messages to this file")
+    made.add_argument("--request", type=Path, help="what the run wants of this step")
     return made
+
+
+def run_step(
+    make: Callable[[argparse.Namespace], Made | None], arguments: argparse.Namespace
+) -> None:
+    """Make a step's results unless they are there, and leave their identity; then as `run`.
+
+    Without `--request` they are made in any case, and no identity is left.
+    """
+
+    def main(arguments: argparse.Namespace) -> None:
+        if arguments.request is None:
+            make(arguments)
+            return
+        request = Request.read(arguments.request)
+        with owned_by(Owner.of_job(request.places.result)):
+            step = Step(request)
+            if step.is_done():
+                return
+            check_owner()
+            step.begin()
+            made = make(arguments) or Made()
+            step.finish(made.reads, made.files)
+
+    run(main, arguments)
 
 
 def run(function: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> None:
@@ -36,7 +63,6 @@ def run(function: Callable[[argparse.Namespace], None], arguments: argparse.Name
     """
     start_logging(arguments.log)
     signal.signal(signal.SIGTERM, _terminate)
-    run_lock.take_note(arguments.log)
     try:
         function(arguments)
     except UserError as error:

@@ -20,6 +20,7 @@ from dlutil_core.common.errors import UserError
 from dlutil_core.common.nested import take, tree_length, tree_map
 from dlutil_core.common.seeds import epoch_seed, seed_everything
 from dlutil_core.loaders import on_device
+from dlutil_core.loaders.own_generators import reseed_epoch
 from dlutil_core.model.checkpoint import read_checkpoint, write_checkpoint
 from dlutil_core.model.compiling import compiled
 from dlutil_core.model.constraints import Constraint
@@ -190,6 +191,7 @@ class BaseModel:
         rows = []
         for epoch in range(first_epoch, epochs + 1):
             seed_everything(epoch_seed(seed, epoch))
+            reseed_epoch(train, val, epoch_seed(seed, epoch))
             row: Row = {"epoch": epoch}
             row |= {f"train_{name}": value for name, value in self.fit_epoch(train).items()}
             if val is not None:

@@ -55,11 +55,6 @@ def _pair(parameters: dict[str, Any]) -> tuple[str | None, str | None]:
     return true, pred
 
 
-def parameter_names(criterion: Callable[..., Any]) -> list[str]:
-    """Names of a criterion's parameters (of `forward` for a module); none where unknown."""
-    return list(_parameters(criterion))
-
-
 def _parameters(criterion: Callable[..., Any]) -> dict[str, Any]:
     """The kind of each parameter that the label and the prediction can be given as, by name."""
     target: Any = getattr(criterion, "_orig_mod", criterion)  # of a compiled module

@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlutil_core.common.environment import hashed_env
+from dlutil_core.common import result_folder as paths
 from dlutil_core.common.files import read_csv, read_json
 from dlutil_core.report.tasks import Task, read_task
-from dlutil_core.report.weights import Weight, read_weights
-from dlutil_core.search.trial_folder import Row, parse_row
-
-LEADERBOARD_NUMBERS = ("rank", "trial", "bracket", "epochs", "score", "best_epoch")
-
-
-@dataclass
-class Trial:
-    """A trial at the end of the search: its row of `best/leaderboard.csv`."""
-
-    number: int
-    rank: int
-    bracket: int
-    epochs: int
-    score: float
-    best_epoch: int | None
-    status: str
-    message: str
-    metrics: dict[str, float]
-    config: dict[str, str]
-
-    @property
-    def failed(self) -> bool:
-        """Whether the trial has no score."""
-        return self.status != "ok"
-
-
-@dataclass
-class Bracket:
-    """A bracket of the plan with the histories of its trials."""
-
-    number: int
-    rungs: list[dict[str, int]]
-    histories: dict[int, list[Row]] = field(default_factory=dict)
+from dlutil_core.search.leaderboard import Standing, read_histories, read_standings
+from dlutil_core.search.network_table import Weight, read_network
+from dlutil_core.search.plan import Plan
+from dlutil_core.search.trial_folder import EpochRow, parse_row
 
 
 @dataclass
@@ -60,10 +29,12 @@ class Test:
 class Results:
     """Everything that a report tells."""
 
-    plan: dict[str, Any]
-    brackets: list[Bracket]
-    trials: list[Trial]
-    history: list[Row]
+    plan: Plan
+    histories: dict[int, dict[int, list[EpochRow]]]
+    """The epochs of each trial by its number, by the number of its bracket."""
+    trials: list[Standing]
+    """Every trial at the end of the search, best first."""
+    history: list[EpochRow]
     weights: list[Weight]
     provenance: dict[str, Any]
     config: dict[str, Any]
@@ -74,7 +45,7 @@ class Results:
     folder: Path = Path()
 
     @property
-    def best(self) -> Trial:
+    def best(self) -> Standing:
         """The best trial of all."""
         return self.trials[0]
 
@@ -102,63 +73,30 @@ def collect(
     tested, explained
         Whether the report tells of `test/` and of `explain/`.
     """
-    plan = read_json(result / "search" / "plan.json")
-    brackets = []
-    for entry in plan["brackets"]:
-        rows = read_csv(result / "search" / f"bracket-{entry['bracket']}" / "history.csv")
-        bracket = Bracket(entry["bracket"], entry["rungs"])
-        for row in map(parse_row, rows):
-            bracket.histories.setdefault(int(row["trial"]), []).append(row)
-        brackets.append(bracket)
-    best = result / "best"
+    plan = Plan.read(result / paths.PLAN)
     return Results(
         plan=plan,
-        brackets=brackets,
-        trials=[_trial(row) for row in read_csv(best / "leaderboard.csv")],
-        history=[parse_row(row) for row in read_csv(best / "history.csv")],
-        weights=read_weights(best / "model.pt"),
-        provenance=_without_values(read_json(best / "provenance.json")),
-        config=read_json(best / "config.json"),
-        test=_test(result / "test") if tested else None,
+        histories={
+            bracket.number: read_histories(result / paths.bracket(bracket.number) / paths.HISTORY)
+            for bracket in plan.brackets
+        },
+        trials=read_standings(result / paths.BEST_LEADERBOARD),
+        history=[parse_row(row) for row in read_csv(result / paths.BEST_HISTORY)],
+        weights=read_network(result / paths.BEST_NETWORK),
+        provenance=read_json(result / paths.BEST_PROVENANCE),
+        config=read_json(result / paths.BEST_CONFIG),
+        test=_test(result) if tested else None,
         data=[read_json(path) for path in statistics],
         preprocess=preprocess,
-        explained=read_json(result / "explain" / "summary.json") if explained else None,
+        explained=read_json(result / paths.EXPLAIN_SUMMARY) if explained else None,
         folder=result,
     )
 
 
-def _without_values(provenance: dict[str, Any]) -> dict[str, Any]:
-    """Results of before 0.2 hold values of environment variables; no page shows them."""
-    found = dict(provenance)
-    if "config" in found:
-        found["config"] = found["config"] | {"env": hashed_env(found["config"].get("env", {}))}
-    return found | ({"env": hashed_env(found["env"])} if "env" in found else {})
-
-
-def _trial(row: dict[str, str]) -> Trial:
-    known = {*LEADERBOARD_NUMBERS, "status", "message"}
-    return Trial(
-        number=int(row["trial"]),
-        rank=int(row["rank"]),
-        bracket=int(row["bracket"]),
-        epochs=int(row["epochs"]),
-        score=float(row["score"]) if row["score"] else math.nan,
-        best_epoch=int(row["best_epoch"]) if row["best_epoch"] else None,
-        status=row["status"],
-        message=row["message"],
-        metrics={
-            name: float(text) if text else math.nan
-            for name, text in row.items()
-            if name not in known and not name.startswith("config.")
-        },
-        config={k.removeprefix("config."): v for k, v in row.items() if k.startswith("config.")},
-    )
-
-
-def _test(folder: Path) -> Test:
+def _test(result: Path) -> Test:
     return Test(
-        metrics=read_json(folder / "metrics.json"),
-        intervals=read_json(folder / "intervals.json"),
-        provenance=_without_values(read_json(folder / "provenance.json")),
-        task=read_task(folder / "outputs.npz"),
+        metrics=read_json(result / paths.TEST_METRICS),
+        intervals=read_json(result / paths.TEST_INTERVALS),
+        provenance=read_json(result / paths.TEST_PROVENANCE),
+        task=read_task(result / paths.TEST_OUTPUTS),
     )

@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from dlutil_core.common.result_folder import explanation
 from dlutil_core.report.collect import Results
 from dlutil_core.report.tables import Table, shown
 
@@ -33,7 +34,7 @@ def explained_section(results: Results) -> dict[str, Any] | None:
     numeric = [key not in ("consensus", "match", "strand") for key, _ in COLUMNS]
     table = Table(found["table_caption"], [name for _, name in COLUMNS], rows, numeric)
     pictures = [
-        {**picture, "source": _data_uri(results.folder / "explain" / picture["file"])}
+        {**picture, "source": _data_uri(results.folder / explanation(picture["file"]))}
         for picture in found["pictures"]
     ]
     return {"text": found["text"], "pictures": pictures, "table": table}

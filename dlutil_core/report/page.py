@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from dlutil_core.common import result_folder as paths
 from dlutil_core.common.files import write_text
 from dlutil_core.common.shown_text import shown
 from dlutil_core.report import performance, search_figures, tables
@@ -17,6 +18,7 @@ from dlutil_core.report.chart import save
 from dlutil_core.report.collect import Results
 from dlutil_core.report.explained import explained_section
 from dlutil_core.report.style import CHART_CSS, DARK, LIGHT
+from dlutil_core.search.plan import HYPERBAND
 
 TEMPLATE = Path(__file__).parent / "template"
 
@@ -45,19 +47,19 @@ def write_report(results: Results, out: Path) -> None:
     curves = search_figures.learning_curves(results)
     hyperparameters = search_figures.hyperparameter_figures(results)
     history = history_figures(results)
-    save([f.chart for f in curves], out / "search" / "learning_curves.svg")
+    save([f.chart for f in curves], out / paths.LEARNING_CURVES)
     shown = [f.chart for f in hyperparameters] or [curves[0].chart]
-    save(shown, out / "search" / "hyperparameters.svg")
+    save(shown, out / paths.HYPERPARAMETERS)
     chart = parallel.chart if parallel is not None else curves[0].chart
-    save([chart], out / "search" / "parallel_coordinates.svg")
-    save([f.chart for f in history], out / "best" / "history.svg")
+    save([chart], out / paths.PARALLEL_COORDINATES)
+    save([f.chart for f in history], out / paths.BEST_HISTORY_PICTURE)
     pictures = {
         "curves": curves,
         "hyperparameters": hyperparameters,
         "parallel": parallel,
         "history": history,
     }
-    write_text(out / "report.html", render(results, pictures))
+    write_text(out / paths.REPORT, render(results, pictures))
 
 
 def _finalized(value: Any) -> Any:
@@ -109,17 +111,17 @@ def _sections(results: Results) -> list[tuple[str, str]]:
 def _text(results: Results) -> dict[str, Any]:
     best, plan = results.best, results.plan
     count = len(results.trials)
-    trained = sum(w.count for w in results.weights if w.trained)
-    kept = sum(w.count for w in results.weights if not w.trained)
+    trained = sum(w.values for w in results.weights if w.trained)
+    kept = sum(w.values for w in results.weights if not w.trained)
     failed = sum(t.failed for t in results.trials)
-    kind = "hyperband search" if plan["method"] == "hyperband" else "run of one configuration"
+    kind = "hyperband search" if plan.method == HYPERBAND else "run of one configuration"
     headline = (
-        f"A {kind} over {count} trial{'s' if count > 1 else ''} of up to {plan['max_epochs']} "
-        f"epochs; trial {best.number} of bracket {best.bracket} did best, in its epoch "
+        f"A {kind} over {count} trial{'s' if count > 1 else ''} of up to {plan.max_epochs} "
+        f"epochs; trial {best.trial} of bracket {best.bracket} did best, in its epoch "
         f"{best.best_epoch}."
     )
     facts = [
-        ("best reward", tables.shown(best.score), f"trial {best.number}, epoch {best.best_epoch}"),
+        ("best reward", tables.shown(best.score), f"trial {best.trial}, epoch {best.best_epoch}"),
         ("trials", str(count), f"{failed} failed"),
         ("parameters", f"{trained:,}".replace(",", "\u202f"), "of the best model"),
     ]
@@ -135,8 +137,8 @@ def _text(results: Results) -> dict[str, Any]:
         "headline": headline,
         "facts": facts,
         "best_text": (
-            f"Trial {best.number}: reward {tables.shown(best.score, 6)} on the validation set in "
-            f"epoch {best.best_epoch} of {best.epochs}. Its configuration:"
+            f"Trial {best.trial}: reward {tables.shown(best.score, 6)} on the validation set in "
+            f"epoch {best.best_epoch} of {best.budget}. Its configuration:"
         ),
         "size_text": size + (f", and {kept} numbers of running statistics." if kept else "."),
     }

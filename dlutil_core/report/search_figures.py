@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from dlutil_core.report.chart import Chart
-from dlutil_core.report.collect import Bracket, Results, Trial
+from dlutil_core.report.collect import Results
 from dlutil_core.report.performance import Figure
 from dlutil_core.report.scales import (
     Scale,
@@ -19,7 +19,9 @@ from dlutil_core.report.scales import (
     suits_log,
 )
 from dlutil_core.report.style import step_style
-from dlutil_core.search.trial_folder import Row
+from dlutil_core.search.leaderboard import Standing
+from dlutil_core.search.plan import Bracket
+from dlutil_core.search.trial_folder import EpochRow
 
 MAX_POINTS = 120
 """Points of one learning curve; longer ones are thinned."""
@@ -35,23 +37,29 @@ MAX_CATEGORIES = 12
 
 def learning_curves(results: Results) -> list[Figure]:
     """One chart for each bracket."""
-    rewards = [r["reward"] for b in results.brackets for h in b.histories.values() for r in h]
+    histories = [h for found in results.histories.values() for h in found.values()]
+    rewards = [row["reward"] for history in histories for row in history]
     low, high = reward_range(np.array(rewards, dtype=float))
     axis = linear(low, high, 0.04)
-    return [_bracket_curves(bracket, axis, results.best) for bracket in results.brackets]
+    return [
+        _bracket_curves(bracket, results.histories[bracket.number], axis, results.best)
+        for bracket in results.plan.brackets
+    ]
 
 
-def _bracket_curves(bracket: Bracket, axis: Scale, best: Trial) -> Figure:
-    budgets = [rung["epochs"] for rung in bracket.rungs]
+def _bracket_curves(
+    bracket: Bracket, histories: dict[int, list[EpochRow]], axis: Scale, best: Standing
+) -> Figure:
+    budgets = [rung.budget for rung in bracket.rungs]
     last = budgets[-1]
     log = len(budgets) > 2
     if len(budgets) > 1:
         x = at_values(sorted({1, *budgets} if log else {*budgets}), 1 if log else 0, last, log)
     else:
         x = linear(0, last)
-    plural = "s" if len(bracket.histories) > 1 else ""
+    plural = "s" if len(histories) > 1 else ""
     chart = Chart(
-        f"Bracket {bracket.number}: {bracket.rungs[0]['trials']} trial{plural}",
+        f"Bracket {bracket.number}: {bracket.rungs[0].trials} trial{plural}",
         x if last > 1 else linear(0, 2),
         axis,
         f"epoch{' (logarithmic)' if log else ''}",
@@ -59,20 +67,20 @@ def _bracket_curves(bracket: Bracket, axis: Scale, best: Trial) -> Figure:
     )
     for budget in budgets[:-1]:
         chart.rule(x=budget)
-    curves = sorted(bracket.histories.items(), key=lambda item: (len(item[1]), -item[0]))
+    curves = sorted(histories.items(), key=lambda item: (len(item[1]), -item[0]))
     for trial, rows in curves:
-        if trial != best.number:
+        if trial != best.trial:
             rung = next((i for i, b in enumerate(budgets) if len(rows) <= b), len(budgets) - 1)
             chart.line(_curve(rows), f"thin {step_style(rung, len(budgets))}", f"trial {trial}")
-    if best.number in bracket.histories:
-        rows = bracket.histories[best.number]
-        chart.line(_curve(rows), "best bold", f"trial {best.number}, the best of all")
+    if best.trial in histories:
+        rows = histories[best.trial]
+        chart.line(_curve(rows), "best bold", f"trial {best.trial}, the best of all")
         chart.legend.append(("best of all", "best"))
     if len(budgets) > 1:
         ended = [f"to {b}" for b in budgets]
         steps = [step_style(i, len(budgets)) for i in range(len(budgets))]
         chart.legend += list(zip(ended, steps, strict=True)) if len(budgets) <= 5 else []
-    cuts = ", ".join(f"{r['trials']} to epoch {r['epochs']}" for r in bracket.rungs)
+    cuts = ", ".join(f"{r.trials} to epoch {r.budget}" for r in bracket.rungs)
     caption = f"One line for each trial: {cuts}."
     if len(budgets) > 1:
         caption += (
@@ -83,7 +91,7 @@ def _bracket_curves(bracket: Bracket, axis: Scale, best: Trial) -> Figure:
     return Figure(chart, caption)
 
 
-def _curve(rows: list[Row]) -> list[tuple[float, float]]:
+def _curve(rows: list[EpochRow]) -> list[tuple[float, float]]:
     finite = [(float(r["epoch"]), r["reward"]) for r in rows if math.isfinite(r["reward"])]
     step = -(-len(finite) // MAX_POINTS)
     kept = finite[::step] if step > 1 else finite
@@ -95,8 +103,8 @@ def _curve(rows: list[Row]) -> list[tuple[float, float]]:
 def hyperparameter_figures(results: Results) -> list[Figure]:
     """One chart for each hyperparameter that varies: the trials' scores against its value."""
     scored = [t for t in results.trials if not t.failed]
-    low, high = reward_range(np.array([t.score for t in scored]))
-    budgets = sorted({t.epochs for t in scored})
+    low, high = reward_range(np.array([_score(t) for t in scored]))
+    budgets = sorted({t.budget for t in scored})
     figures = []
     for name in results.hyperparameters:
         axis = Axis(name, results.trials)
@@ -109,22 +117,22 @@ def hyperparameter_figures(results: Results) -> list[Figure]:
         for index, budget in enumerate(budgets):
             style = step_style(index, len(budgets))
             points = [
-                ((axis.place(t), t.score), _hint(t, name) if len(scored) <= MAX_HINTS else "")
+                ((axis.place(t), _score(t)), _hint(t, name) if len(scored) <= MAX_HINTS else "")
                 for t in placed
-                if t.epochs == budget and t is not results.best
+                if t.budget == budget and t is not results.best
             ]
             chart.dots(points, style, spread=9 if axis.few else 0)
             if len(budgets) <= 6:
                 chart.legend.append((f"to epoch {budget}" if index == 0 else f"{budget}", style))
         if results.best in placed:
-            place = (axis.place(results.best), results.best.score)
+            place = (axis.place(results.best), _score(results.best))
             chart.dots([(place, "the best of all: " + _hint(results.best, name))], "best", 4.5)
         figures.append(Figure(chart, ""))
     return figures
 
 
-def _hint(trial: Trial, name: str) -> str:
-    return f"trial {trial.number}: {name} {trial.config[name]}, score {trial.score:.6g}"
+def _hint(trial: Standing, name: str) -> str:
+    return f"trial {trial.trial}: {name} {trial.config[name]}, score {trial.score:.6g}"
 
 
 def parallel_coordinates(results: Results) -> Figure | None:
@@ -146,14 +154,14 @@ def parallel_coordinates(results: Results) -> Figure | None:
         height=340,
         right=44,
     )
-    low, high = reward_range(np.array([t.score for t in shown]))
+    low, high = reward_range(np.array([_score(t) for t in shown]))
     score = linear(low, high)
     for index, trial in reversed(list(enumerate(shown))):
-        heights = [axis.fraction(trial) for axis in axes] + [score.fraction(trial.score)]
+        heights = [axis.fraction(trial) for axis in axes] + [score.fraction(_score(trial))]
         points = [(float(i), h) for i, h in enumerate(heights) if h is not None]
         quality = 5 - min(5, 6 * index // len(shown))
         style = "best bold" if index == 0 else f"thin q{quality}"
-        hint = f"trial {trial.number}: {trial.score:.6g}" if len(shown) <= MAX_HINTS else ""
+        hint = f"trial {trial.trial}: {trial.score:.6g}" if len(shown) <= MAX_HINTS else ""
         chart.line(points, style, hint)
     for index, axis in enumerate(axes):
         _label_axis(chart, index, axis.scale())
@@ -178,7 +186,7 @@ def _label_axis(chart: Chart, index: int, scale: Scale) -> None:
 class Axis:
     """A hyperparameter: numbers, on a linear or logarithmic axis, or categories."""
 
-    def __init__(self, name: str, trials: list[Trial]) -> None:
+    def __init__(self, name: str, trials: list[Standing]) -> None:
         self.name = name
         texts = list(dict.fromkeys(t.config.get(name, "") for t in trials))
         values = [_number(text) for text in texts if text]
@@ -213,17 +221,21 @@ class Axis:
             return made
         return Scale(made.low, made.high, tuple((v, f"{v:g}") for v in self.values), made.log)
 
-    def place(self, trial: Trial) -> float:
+    def place(self, trial: Standing) -> float:
         """Where a trial lies on the axis; NaN where it does not have the hyperparameter."""
         text = trial.config.get(self.name, "")
         if not text:
             return math.nan
         return float(text) if self.numeric else float(self.names.index(text))
 
-    def fraction(self, trial: Trial) -> float | None:
+    def fraction(self, trial: Standing) -> float | None:
         """The same as a fraction of the axis."""
         place = self.place(trial)
         return None if math.isnan(place) else self.scale().fraction(place)
+
+
+def _score(trial: Standing) -> float:
+    return math.nan if trial.score is None else trial.score
 
 
 def _number(text: str) -> float | None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlutil_core.report.collect import Results
-from dlutil_core.search.plan import Bracket, Plan, Rung, epochs_of
 
 SHOWN_AT_FIRST = 50
 MAX_FAILED = 50
@@ -60,9 +59,9 @@ def leaderboard(results: Results) -> Table:
     rows = [
         [
             str(t.rank),
-            str(t.number),
+            str(t.trial),
             str(t.bracket),
-            str(t.epochs),
+            str(t.budget),
             shown(t.score, 6),
             shown(t.best_epoch),
             t.status,
@@ -92,7 +91,7 @@ def failed_trials(results: Results) -> Table | None:
     groups: dict[tuple[str, str], list[int]] = {}
     for trial in results.trials:
         if trial.failed:
-            groups.setdefault((trial.status, trial.message), []).append(trial.number)
+            groups.setdefault((trial.status, trial.message), []).append(trial.trial)
     if not groups:
         return None
     rows = [
@@ -114,21 +113,17 @@ def _numbers(numbers: list[int], most: int = 8) -> str:
 
 def plan_table(results: Results) -> Table:
     """Brackets and rungs."""
-    brackets = [
-        Bracket(b.number, 0, tuple(Rung(r["trials"], r["epochs"]) for r in b.rungs))
-        for b in results.brackets
-    ]
-    plan = Plan(results.plan["max_epochs"], results.plan["eta"], tuple(brackets))
+    plan = results.plan
     rows = [
         [
             str(b.number),
-            " → ".join(f"{r.trials} to {r.epochs}" for r in b.rungs),
+            " → ".join(f"{r.trials} to {r.budget}" for r in b.rungs),
             str(b.rungs[0].trials),
-            str(epochs_of(b)),
+            str(b.epochs),
         ]
-        for b in brackets
+        for b in plan.brackets
     ]
-    rows.append(["all", "", str(plan.trials), str(plan.epochs)])
+    rows.append(["all", "", str(plan.trial_count), str(plan.epochs)])
     caption = (
         "Each bracket starts with its trials and, at each rung, goes on with the best of them."
     )
@@ -212,7 +207,7 @@ def _interval(found: dict[str, float] | None, value: float | None) -> str:
 def weights_table(results: Results) -> Table:
     """Every tensor of the model."""
     rows = [
-        [w.name, " × ".join(map(str, w.shape)) or "1", str(w.count), "yes" if w.trained else "no"]
+        [w.name, " × ".join(map(str, w.shape)) or "1", str(w.values), "yes" if w.trained else "no"]
         for w in results.weights
     ]
     head = ["tensor", "shape", "numbers", "trained"]

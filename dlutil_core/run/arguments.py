@@ -1,38 +1,74 @@
-"""Command-line arguments that scripts share, and the run that they describe."""
+"""The command lines of the scripts: written by the workflow, read by the scripts."""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
+import json
+import shlex
 from typing import Any
 
-from dlutil_core.common.hashes import joint_digest, read_digests
 from dlutil_core.job.run_spec import RunSpec
 from dlutil_core.model.options import TrainingOptions
+from dlutil_core.run.run_config import RunConfig
+
+
+def run_arguments(run: RunConfig, stage: str) -> str:
+    """Arguments that the scripts of a stage share, quoted for a shell.
+
+    Values stand behind an equals sign, so that one may begin with a dash.
+    """
+    values = run.values
+    given: dict[str, Any] = {
+        "definition": run.definition,
+        "data": run.data,
+        "result": run.result,
+        "seed": run.seed,
+        "device": values["device"],
+        "threads-per-trial": run.search["threads_per_trial"],
+        "trials-per-gpu": values["trials_per_gpu"],
+        "stage": stage,
+        "fingerprint": run.analysis.fingerprints[stage],
+        "options": json.dumps(run.options.identity(), sort_keys=True),
+    }
+    if stage == "train":
+        given["batch-size"] = values["batch_size"]
+        given["trials"] = f"{run.result}/search/trials"
+        if run.search["epoch_timeout"] is not None:
+            given["epoch-timeout"] = run.search["epoch_timeout"]
+        if values["tensorboard"]:
+            given["tensorboard"] = f"{run.result}/tensorboard"
+    words = [f"--{name}={value}" for name, value in given.items()]
+    words += [f"--env={name}" for name in sorted(values["env"])]
+    if stage in values["data_files"]:
+        words += [f"--data-file={run.data}/{name}" for name in run.files.of_stage(stage)]
+    words += [f"--definition-file={path}" for path in run.definition_files]
+    return shlex.join(words)
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of every script that executes `def.py`."""
-    parser.add_argument("--definition", required=True, help="path of def.py")
-    parser.add_argument("--data", required=True, help="data_dir of the loaders")
-    parser.add_argument("--seed", type=int, required=True, help="seed of the run")
-    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
-    parser.add_argument("--threads-per-trial", type=int, default=1)
-    parser.add_argument("--batch-size", type=int, default=1)
-    parser.add_argument("--trials-per-gpu", type=int, default=1)
-    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--fingerprint", default="", help="of the stage's part of def.py")
-    parser.add_argument("--trials", default="", help="folder of the trials' memos")
-    parser.add_argument("--tensorboard", default="", help="folder of event files; empty: none")
-    parser.add_argument(
-        "--digests", nargs="*", default=[], help="files with hashes of the stage's data"
-    )
+    add = parser.add_argument
+    add("--definition", required=True, help="path of def.py")
+    add("--data", required=True, help="data_dir of the loaders")
+    add("--result", default="", help="the result folder")
+    add("--seed", type=int, required=True, help="seed of the run")
+    add("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    add("--threads-per-trial", type=int, default=1)
+    add("--batch-size", type=int, default=1)
+    add("--trials-per-gpu", type=int, default=1)
+    add("--stage", default="train", help="the part of def.py that is used")
+    add("--fingerprint", default="", help="of that part")
+    add("--options", type=json.loads, default={}, help="of training, as JSON")
+    add("--env", action="append", default=[], metavar="NAME", help="a variable of the run")
+    add("--data-file", action="append", default=[], help="a file that the stage reads")
+    add("--definition-file", action="append", default=[], help="a file that def.py reads")
+    add("--trials", default="", help="folder of the trials' memos")
+    add("--tensorboard", default="", help="folder of event files; empty: none")
+    add("--epoch-timeout", type=float, help="minutes that an epoch may take")
 
 
 def run_spec_of(arguments: argparse.Namespace) -> RunSpec:
     """The run that these arguments describe."""
-    digests = read_digests(arguments.digests)
     return RunSpec(
         definition=arguments.definition,
         data_dir=arguments.data,
@@ -40,28 +76,39 @@ def run_spec_of(arguments: argparse.Namespace) -> RunSpec:
         seed=arguments.seed,
         device=arguments.device,
         threads=arguments.threads_per_trial,
-        options=parsed_options(arguments.option),
-        env=dict(pair.split("=", 1) for pair in arguments.env),
+        options=TrainingOptions(**arguments.options),
+        env=tuple(sorted(arguments.env)),
+        stage=arguments.stage,
         fingerprint=arguments.fingerprint,
-        train_digest=joint_digest(digests),
+        result=arguments.result,
+        data_files=tuple(arguments.data_file),
+        definition_files=tuple(arguments.definition_file),
         trials_dir=arguments.trials,
         trials_per_gpu=arguments.trials_per_gpu,
         tensorboard=arguments.tensorboard,
+        epoch_timeout=arguments.epoch_timeout,
     )
 
 
-def parsed_options(pairs: list[str]) -> TrainingOptions:
-    """Training options from texts such as `early_stop=5`."""
-    kinds = {field.name: str(field.type) for field in fields(TrainingOptions)}
-    values: dict[str, Any] = {}
-    for pair in pairs:
-        name, _, text = pair.partition("=")
-        if "float" in kinds[name]:
-            values[name] = float(text)
-        elif "int" in kinds[name]:
-            values[name] = int(text)
-        elif "bool" in kinds[name]:
-            values[name] = text == "True"
-        else:
-            values[name] = text
-    return TrainingOptions(**values)
+def plan_arguments(run: RunConfig) -> str:
+    """Arguments of the plan, quoted for a shell."""
+    words = [f"--{k.replace('_', '-')}={run.search[k]}" for k in ("method", "max_epochs", "eta")]
+    if run.search["method"] == "fixed":
+        words.append(f"--config={json.dumps(run.search['config'], sort_keys=True)}")
+    return shlex.join(words)
+
+
+def explain_arguments(run: RunConfig) -> str:
+    """Arguments of the explanation, quoted for a shell."""
+    section = run.values["explain"]
+    words = [f"--{k}={section[k]}" for k in ("set", "examples", "sequences")]
+    words += [f"--{k}={section[k]}" for k in ("output", "motifs") if section[k] is not None]
+    return shlex.join(words)
+
+
+def data_arguments(run: RunConfig) -> str:
+    """Arguments of preprocessing, quoted for a shell."""
+    section = json.dumps(run.values["preprocess"], sort_keys=True)
+    return shlex.join(
+        [f"--section={section}", f"--data={run.data}", f"--seed={run.values['seed']}"]
+    )

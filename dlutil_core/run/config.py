@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dlutil_core.common.environment import env_values
 from dlutil_core.common.errors import UserError
 
 
@@ -79,7 +78,7 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
     if error is not None:
         raise UserError(f"{source}: {sentence(error)}")
     filled = _with_defaults(plain, schema())
-    filled["env"] = env_values(filled["env"], source)
+    filled["env"] = {n: None if v is None else env_text(v) for n, v in filled["env"].items()}
     filled["precision"] = str(filled["precision"])
     if filled["search"]["method"] == "fixed" and not filled["search"]["config"]:
         raise UserError(
@@ -89,7 +88,20 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
     clip_norm = filled["clip_norm"]
     if clip_norm is not None and not math.isfinite(clip_norm):
         raise UserError(f"{source}: clip_norm is {clip_norm}, but must be a finite number")
+    epoch_timeout = filled["search"]["epoch_timeout"]
+    if epoch_timeout is not None and not math.isfinite(epoch_timeout):
+        raise UserError(
+            f"{source}: search.epoch_timeout is {epoch_timeout}, but must be a finite number; "
+            "leave it out for no limit"
+        )
     return filled
+
+
+def env_text(value: Any) -> str:
+    """A value of `env:` as the text that the variable gets."""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return str(value)
 
 
 def sentence(error: Any) -> str:

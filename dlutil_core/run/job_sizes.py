@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from dlutil_core.search.plan import Plan, epochs_of
+from dlutil_core.search.plan import Schedule
 
 BRACKET = "bracket"
 TRIAL = "trial"
@@ -26,7 +26,7 @@ class JobSizes:
         The run's plan.
     """
 
-    def __init__(self, values: Mapping[str, Any], plan: Plan) -> None:
+    def __init__(self, values: Mapping[str, Any], plan: Schedule) -> None:
         self.values = values
         self.plan = plan
         self.resources: dict[str, Any] = values["resources"]
@@ -80,8 +80,7 @@ class JobSizes:
 
     def epochs(self, bracket: int, rung: int) -> int:
         """Epochs that one trial is trained in a rung, beyond the rung before."""
-        rungs = self.plan.bracket(bracket).rungs
-        return max(1, rungs[rung].epochs - (rungs[rung - 1].epochs if rung else 0))
+        return max(1, self.plan.bracket(bracket).rungs[rung].new_epochs)
 
     def slots_threads(self, slots: int) -> int:
         """Threads of a trial job: several trials may share its GPU, otherwise one is trained."""
@@ -99,7 +98,7 @@ class JobSizes:
 
     def bracket_epochs(self, bracket: int) -> int:
         """Epochs that a bracket trains in all."""
-        return epochs_of(self.plan.bracket(bracket))
+        return self.plan.bracket(bracket).epochs
 
     # What a job asks for; after a failure twice, three times as much
 

@@ -5,102 +5,144 @@ Li et al. 2018, JMLR 18(185), algorithm 1, the inner loop (successive halving).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from dlutil_core.common import result_folder
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
+from dlutil_core.common.reads import Read
 from dlutil_core.common.terminal import ProgressLine
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.search import leaderboard
 from dlutil_core.search.outcome import OUT_OF_MEMORY, Outcome, outcome, promoted, ranked
-from dlutil_core.search.trial_folder import Row
+from dlutil_core.search.plan import Plan, Trial
+from dlutil_core.search.second_look import SecondLook
+from dlutil_core.search.trial_folder import EpochRow
 from dlutil_core.search.trial_key import memo_of
 from dlutil_core.search.workers import Task, WorkerPool
 
+if TYPE_CHECKING:
+    from dlutil_core.search.tensorboard import TrialEvents
+
 
 class BracketRun:
-    """One bracket of a plan, from its document `search/plan.json`.
+    """One bracket of a plan while it is run.
 
     Parameters
     ----------
     loaded
         The run.
     plan
-        The content of `plan.json`.
+        The search.
     bracket
         Which bracket, `s`.
     workers
         How many trials are trained side by side.
     """
 
-    def __init__(self, loaded: LoadedRun, plan: dict[str, Any], bracket: int, workers: int) -> None:
+    def __init__(self, loaded: LoadedRun, plan: Plan, bracket: int, workers: int) -> None:
         self.loaded = loaded
-        self.number = bracket
-        found = next((b for b in plan["brackets"] if b["bracket"] == bracket), None)
-        if found is None:
-            raise UserError(f"plan.json has no bracket {bracket}; remove it and run again")
-        self.rungs = found["rungs"]
-        self.trials = {j: plan["trials"][j] for j in found["trials"]}
+        self.bracket = plan.bracket(bracket)
+        self.trials = {j: plan.trials[j] for j in self.bracket.trials}
         self.pool = WorkerPool(loaded, workers, self._progress)
+        self.is_largest = self.bracket is plan.brackets[0]
+        self.trained: list[int] = []
+        self.second_look: SecondLook | None = None
         self.budget = 0
         self.line: ProgressLine | None = None
-        self.events: Any = None
+        self.events: TrialEvents | None = None
         if loaded.spec.tensorboard:
             from dlutil_core.search.tensorboard import TrialEvents
 
             self.events = TrialEvents(Path(loaded.spec.tensorboard))
 
-    def run(self) -> tuple[list[leaderboard.Row], dict[int, Outcome]]:
-        """All rungs. Returns the leaderboard's rows and each trial's last outcome.
+    def run(self) -> tuple[list[leaderboard.Standing], list[Outcome]]:
+        """All rungs. Returns the leaderboard's lines and each trial's last outcome.
 
         A rung is empty where every promoted trial has failed; trials that were not promoted still
         have their results.
         """
-        rows: list[leaderboard.Row] = []
+        standings: list[leaderboard.Standing] = []
         last: dict[int, Outcome] = {}
         running = list(self.trials)
-        with self.pool:
-            for i, rung in enumerate(self.rungs):
-                order = ranked(self.train(running, rung["epochs"]))
+        with self.processes():
+            for i, rung in enumerate(self.bracket.rungs):
+                order = ranked(self.train(running, rung.budget))
                 last |= {found.trial: found for found in order}
-                check_some_succeeded(self.number, list(last.values()))
-                slots = self.rungs[i + 1]["trials"] if i + 1 < len(self.rungs) else 0
-                configs = {j: t["config"] for j, t in self.trials.items()}
-                rows += leaderboard.rung_rows(self.number, i, rung["epochs"], order, slots, configs)
-                self._report(i, rung["epochs"], order)
-                running = promoted(order, slots)
-        return rows, last
+                check_some_succeeded(self.bracket.number, list(last.values()))
+                standings += leaderboard.rung_standings(self.bracket, i, order, self.trials)
+                self._report(i, rung.budget, order)
+                self.finish_second_look()
+                if i == 0:
+                    self.start_second_look(order, rung.budget)
+                running = promoted(order, self.bracket.slots_after(i))
+            self.finish_second_look()
+        return standings, list(last.values())
 
-    def train(self, trials: list[int], epochs: int) -> list[Outcome]:
-        """Train these trials to `epochs`, as far as the memo does not hold them."""
-        self.budget = epochs
+    def train(self, trials: list[int], budget: int) -> list[Outcome]:
+        """Train these trials to `budget`, as far as the memo does not hold them."""
+        self.budget = budget
         found: dict[int, Outcome] = {}
         tasks = []
         for j in sorted(trials):
-            held = self.memo(j, epochs)
+            held = self.memo(j, budget)
             if held is None:
-                tasks.append(Task(self.trials[j], epochs))
+                tasks.append(Task(self.trials[j], budget))
             else:
                 found[j] = held
+        self.trained = [task.trial.number for task in tasks]
         if tasks:
-            missing = sum(epochs - len(self._rows(task.trial)) for task in tasks)
-            with ProgressLine(f"to epoch {epochs}", missing) as self.line:
+            missing = sum(budget - len(self._rows(task.trial)) for task in tasks)
+            with ProgressLine(f"to epoch {budget}", missing) as self.line:
                 found |= self.pool.train(tasks)
         if self.events is not None:
             self.events.close()
         return list(found.values())
 
-    def memo(self, trial: int, epochs: int) -> Outcome | None:
+    @contextmanager
+    def processes(self) -> Iterator[None]:
+        """Have workers meanwhile; none is left at the end, whatever happens."""
+        try:
+            with self.pool:
+                yield
+        finally:
+            if self.second_look is not None:
+                self.second_look.stop()
+
+    def start_second_look(self, outcomes: list[Outcome], budget: int) -> None:
+        """Look again at the trial of the first rung that was trained last, if one was, on a CPU."""
+        found = [o for o in outcomes if o.trial in self.trained and not o.failed]
+        if self.loaded.device_kind == "cpu" and found:
+            last = max(found, key=lambda o: o.trial)
+            trial = self.trials[last.trial]
+            self.second_look = SecondLook(self.loaded, trial, last, budget, self.is_largest)
+
+    def finish_second_look(self) -> None:
+        """Say what was seen, where something was looked at."""
+        if self.second_look is not None:
+            look, self.second_look = self.second_look, None
+            look.finish()
+
+    def memo(self, trial: int, budget: int) -> Outcome | None:
         """What the trial's folder holds already."""
         record = memo_of(self.loaded, self.trials[trial]).record()
-        return outcome(trial, record, epochs, self.loaded.spec.options.early_stop)
+        return outcome(trial, record, budget, self.loaded.spec.options.early_stop)
 
-    def _rows(self, trial: dict[str, Any]) -> list[Row]:
+    def reads(self) -> tuple[Read, ...]:
+        """What its trials read."""
+        found = set(self.loaded.reads()) if self.loaded.is_loaded else set()
+        for trial in self.trials.values():
+            found |= set(memo_of(self.loaded, trial).read_by_trial())
+        return tuple(sorted(found))
+
+    def _rows(self, trial: Trial) -> list[EpochRow]:
         """The epochs that a trial's memo holds."""
         return memo_of(self.loaded, trial).record().rows
 
-    def _progress(self, trial: int, row: Row) -> None:
+    def _progress(self, trial: int, row: EpochRow) -> None:
         shown = " ".join(f"{k}={v:.6g}" for k, v in row.items() if k != "epoch")
         log.debug("trial %d epoch %d/%d %s", trial, row["epoch"], self.budget, shown)
         if self.line is not None:
@@ -108,19 +150,19 @@ class BracketRun:
         if self.events is not None:
             self.events.add(self.trials[trial], row, self._rows)
 
-    def _report(self, rung: int, epochs: int, order: list[Outcome]) -> None:
+    def _report(self, rung: int, budget: int, order: list[Outcome]) -> None:
         failed = sum(found.failed for found in order)
         best = ""
         if order and order[0].score is not None:
             best = f", best score {order[0].score:.6g} (trial {order[0].trial})"
         log.info(
             "bracket %d rung %d: %d trial%s to %d epoch%s%s%s",
-            self.number,
+            self.bracket.number,
             rung,
             len(order),
             "" if len(order) == 1 else "s",
-            epochs,
-            "" if epochs == 1 else "s",
+            budget,
+            "" if budget == 1 else "s",
             best,
             f", {failed} failed" if failed else "",
         )
@@ -141,26 +183,33 @@ def check_some_succeeded(bracket: int, outcomes: list[Outcome]) -> None:
 
 
 def run_bracket(
-    loaded: LoadedRun, plan: dict[str, Any], bracket: int, workers: int, folder: Path
-) -> None:
-    """Run a bracket and write `leaderboard.csv`, `history.csv` and `best.pt` into `folder`."""
+    loaded: LoadedRun, plan: Plan, bracket: int, workers: int, folder: Path
+) -> tuple[Read, ...]:
+    """Run a bracket and write its leaderboard, histories, best state and network to `folder`.
+
+    Returns
+    -------
+    What its trials read, in whichever process they were trained.
+    """
     run = BracketRun(loaded, plan, bracket, workers)
-    rows, last = run.run()
-    write_bracket(loaded, run.trials, rows, last, folder)
+    standings, last = run.run()
+    write_bracket(loaded, run.trials, standings, last, folder)
+    return run.reads()
 
 
 def write_bracket(
     loaded: LoadedRun,
-    trials: dict[int, dict[str, Any]],
-    rows: list[leaderboard.Row],
-    last: dict[int, Outcome],
+    trials: dict[int, Trial],
+    standings: list[leaderboard.Standing],
+    last: list[Outcome],
     folder: Path,
 ) -> None:
     """Write what follows a bracket needs, so that it needs no `trials/`."""
     from dlutil_core.model.checkpoint import write_checkpoint
+    from dlutil_core.search.network_table import weights_of, write_network
     from dlutil_core.search.trainer import Trainer
 
-    best = ranked(list(last.values()))[0]
+    best = ranked(last)[0]
     assert best.best_epoch is not None
     trial = trials[best.trial]
     state = Trainer(loaded).best_state(trial, best.best_epoch)
@@ -169,8 +218,9 @@ def write_bracket(
         "trial": best.trial,
         "epoch": best.best_epoch,
         "score": best.score,
-        "config": trial["config"],
+        "config": trial.config,
     }
-    write_checkpoint(folder / "best.pt", content)
-    leaderboard.write_histories(folder / "history.csv", list(last.values()))
-    leaderboard.write_rungs(folder / "leaderboard.csv", rows)
+    write_checkpoint(folder / result_folder.BEST_STATE, content)
+    write_network(folder / result_folder.NETWORK, weights_of(state))
+    leaderboard.write_histories(folder / result_folder.HISTORY, last)
+    leaderboard.write_rungs(folder / result_folder.LEADERBOARD, standings)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dlutil_core.common.files import read_csv, write_csv
-from dlutil_core.search.outcome import Outcome, promoted
-
-Row = dict[str, Any]
+from dlutil_core.common import files
+from dlutil_core.search.outcome import OK, Outcome, promoted, ranked
+from dlutil_core.search.plan import Bracket, Trial
+from dlutil_core.search.trial_folder import EpochRow, parse_row
 
 RUNG_COLUMNS = (
     "bracket",
@@ -33,77 +35,145 @@ FINAL_COLUMNS = (
     "status",
     "message",
 )
+CONFIG = "config."
+"""How the columns of hyperparameters begin; those of metrics begin with nothing."""
 
 
-def rung_rows(
-    bracket: int, rung: int, epochs: int, order: list[Outcome], next_slots: int, configs: Any
-) -> list[Row]:
-    """The leaderboard's rows of one rung, best first."""
-    going_on = set(promoted(order, next_slots))
-    rows = []
-    for rank, found in enumerate(order, start=1):
-        metrics = {k: v for k, v in found.best_row.items() if k != "epoch"}
-        rows.append(
-            {
-                "bracket": bracket,
-                "rung": rung,
-                "epochs": epochs,
-                "rank": rank,
-                "trial": found.trial,
-                "score": found.score,
-                "best_epoch": found.best_epoch,
-                "status": found.status,
-                "promoted": found.trial in going_on,
-                "message": found.message,
-                **metrics,
-                **{f"config.{k}": v for k, v in configs[found.trial].items()},
-            }
+@dataclass(frozen=True)
+class Standing:
+    """A trial's line of a leaderboard, after it was trained to `budget` epochs.
+
+    `metrics` are those of its best epoch, `config` its hyperparameters as the table's texts; `rung`
+    and `promoted` are told of a rung's line alone.
+    """
+
+    rank: int
+    trial: int
+    bracket: int
+    budget: int
+    score: float | None
+    best_epoch: int | None
+    status: str
+    message: str
+    metrics: dict[str, float]
+    config: dict[str, str]
+    rung: int | None = None
+    promoted: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether the trial has no score."""
+        return self.status != OK
+
+    def fields(self) -> dict[str, Any]:
+        """Values by the table's columns."""
+        return {
+            "bracket": self.bracket,
+            "rung": self.rung,
+            "epochs": self.budget,
+            "rank": self.rank,
+            "trial": self.trial,
+            "score": self.score,
+            "best_epoch": self.best_epoch,
+            "status": self.status,
+            "promoted": self.promoted,
+            "message": self.message,
+            **self.metrics,
+            **{f"{CONFIG}{name}": text for name, text in self.config.items()},
+        }
+
+
+def rung_standings(
+    bracket: Bracket, rung: int, order: list[Outcome], trials: dict[int, Trial]
+) -> list[Standing]:
+    """The leaderboard's lines of one rung, best first."""
+    going_on = set(promoted(order, bracket.slots_after(rung)))
+    return [
+        Standing(
+            rank=rank,
+            trial=found.trial,
+            bracket=bracket.number,
+            budget=bracket.rungs[rung].budget,
+            score=found.score,
+            best_epoch=found.best_epoch,
+            status=found.status,
+            message=found.message,
+            metrics={k: v for k, v in found.best_row.items() if k != "epoch"},
+            config={k: files.format_field(v) for k, v in trials[found.trial].config.items()},
+            rung=rung,
+            promoted=found.trial in going_on,
         )
-    return rows
+        for rank, found in enumerate(order, start=1)
+    ]
 
 
-def columns_of(first: Iterable[str], rows: list[Row]) -> list[str]:
+def columns_of(first: Sequence[str], rows: Iterable[Iterable[str]]) -> list[str]:
     """The first columns, then metrics, then hyperparameters, each in order of appearance."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    first = list(first)
-    metrics = [n for n in names if n not in first and not n.startswith("config.")]
-    return first + metrics + [n for n in names if n.startswith("config.")]
+    names = [name for name in dict.fromkeys(n for row in rows for n in row) if name not in first]
+    metrics = [name for name in names if not name.startswith(CONFIG)]
+    return [*first, *metrics, *(name for name in names if name.startswith(CONFIG))]
 
 
-def write_rungs(path: Path, rows: list[Row]) -> None:
+def write_rungs(path: Path, standings: list[Standing]) -> None:
     """Write `leaderboard.csv` of a bracket."""
-    write_csv(path, columns_of(RUNG_COLUMNS, rows), rows)
+    _write(path, RUNG_COLUMNS, standings)
+
+
+def write_final(path: Path, standings: list[Standing]) -> None:
+    """Write `best/leaderboard.csv`."""
+    _write(path, FINAL_COLUMNS, standings)
+
+
+def _write(path: Path, first: Sequence[str], standings: list[Standing]) -> None:
+    rows = [standing.fields() for standing in standings]
+    left_out = set(RUNG_COLUMNS).difference(first)
+    columns = [name for name in columns_of(first, rows) if name not in left_out]
+    files.write_csv(path, columns, rows)
+
+
+def read_standings(path: Path) -> list[Standing]:
+    """The lines of a leaderboard."""
+    return [_standing(row) for row in files.read_csv(path)]
+
+
+def _standing(row: dict[str, str]) -> Standing:
+    config = {k.removeprefix(CONFIG): v for k, v in row.items() if k.startswith(CONFIG)}
+    known = {*RUNG_COLUMNS, *(f"{CONFIG}{name}" for name in config)}
+    return Standing(
+        rank=int(row["rank"]),
+        trial=int(row["trial"]),
+        bracket=int(row["bracket"]),
+        budget=int(row["epochs"]),
+        score=float(row["score"]) if row["score"] else None,
+        best_epoch=int(row["best_epoch"]) if row["best_epoch"] else None,
+        status=row["status"],
+        message=row["message"],
+        metrics={k: float(v) if v else math.nan for k, v in row.items() if k not in known},
+        config=config,
+        rung=int(row["rung"]) if "rung" in row else None,
+        promoted=row.get("promoted") == "1",
+    )
+
+
+def final_standings(brackets: list[list[Standing]]) -> list[Standing]:
+    """One line per trial, at the last rung that it reached, best first of all brackets."""
+    last = {standing.trial: standing for bracket in brackets for standing in bracket}
+    return [replace(found, rank=rank) for rank, found in enumerate(ranked(last.values()), start=1)]
 
 
 def write_histories(path: Path, outcomes: list[Outcome]) -> None:
     """Write `history.csv` of a bracket: every epoch of each trial that the plan gave it."""
-    rows: list[Row] = [
+    rows: list[EpochRow] = [
         {"trial": found.trial, **row}
         for found in sorted(outcomes, key=lambda o: o.trial)
         for row in found.rows
     ]
-    write_csv(path, columns_of(("trial", "epoch"), rows), rows)
+    files.write_csv(path, columns_of(("trial", "epoch"), rows), rows)
 
 
-def final_rows(brackets: list[Path]) -> list[Row]:
-    """One row per trial, at the last rung that it reached, best first of all brackets."""
-    last: dict[int, Row] = {}
-    for path in brackets:
-        for row in read_csv(path):
-            last[int(row["trial"])] = row
-    ordered = sorted(last.values(), key=final_key)
-    return [{**row, "rank": rank} for rank, row in enumerate(ordered, start=1)]
-
-
-def final_key(row: Row) -> tuple[Any, ...]:
-    """Sorts by score, then the lower trial number; failed trials last."""
-    if row["status"] != "ok":
-        return (1, 0.0, int(row["trial"]))
-    return (0, -float(row["score"]), int(row["trial"]))
-
-
-def write_final(path: Path, rows: list[Row]) -> None:
-    """Write `best/leaderboard.csv`."""
-    left_out = {"rung", "promoted"}
-    kept = [{k: v for k, v in row.items() if k not in left_out} for row in rows]
-    write_csv(path, columns_of(FINAL_COLUMNS, kept), kept)
+def read_histories(path: Path) -> dict[int, list[EpochRow]]:
+    """The epochs of a bracket's `history.csv` by trial."""
+    found: dict[int, list[EpochRow]] = {}
+    for row in map(parse_row, files.read_csv(path)):
+        found.setdefault(int(row.pop("trial")), []).append(row)
+    return found

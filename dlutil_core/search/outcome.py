@@ -1,17 +1,22 @@
-"""What came of a trial at a budget: a view of its history, the same however it was trained."""
+"""What came of a trial at a budget: a view of its history, the same however it was trained.
+
+The rules of the search are said here once: which epoch is a trial's best, which trial is better.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, TypeVar
 
-from dlutil_core.search.trial_folder import Record, Row
+from dlutil_core.search.trial_folder import EpochRow, Record
 
 OK = "ok"
 DIVERGED = "diverged"
 RAISED = "raised"
 OUT_OF_MEMORY = "out-of-memory"
+CRASHED = "crashed"
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Outcome:
     """
 
     trial: int
-    rows: list[Row]
+    rows: list[EpochRow]
     status: str = OK
     message: str = ""
     traceback: str = ""
@@ -36,39 +41,50 @@ class Outcome:
     @property
     def best_epoch(self) -> int | None:
         """The epoch of the highest reward; the earlier one of equals."""
-        if self.failed:
-            return None
-        return int(max(self.rows, key=lambda row: (row["reward"], -row["epoch"]))["epoch"])
+        return None if self.failed else int(self.best_row["epoch"])
 
     @property
     def score(self) -> float | None:
         """The highest reward."""
-        return None if self.failed else max(row["reward"] for row in self.rows)
+        return None if self.failed else self.best_row["reward"]
 
     @property
-    def best_row(self) -> Row:
+    def best_row(self) -> EpochRow:
         """The row of `best_epoch`; the last row of a failed trial (empty if it has none)."""
-        if self.best_epoch is None:
+        if self.failed:
             return self.rows[-1] if self.rows else {}
-        return self.rows[self.best_epoch - 1]
+        return self.rows[best_index(self.rows)]
 
 
-def diverged(row: Row) -> bool:
+def better(row: EpochRow, than: EpochRow) -> bool:
+    """Whether an epoch takes the place of an earlier one as the best: its reward is higher."""
+    return row["reward"] > than["reward"]
+
+
+def best_index(rows: Sequence[EpochRow]) -> int:
+    """Where the best epoch stands among rows of which there is one at least."""
+    best = 0
+    for index, row in enumerate(rows):
+        if better(row, rows[best]):
+            best = index
+    return best
+
+
+def diverged(row: EpochRow) -> bool:
     """Whether the training loss or the reward is not finite."""
     return not (math.isfinite(row["train_loss"]) and math.isfinite(row["reward"]))
 
 
-def stopped_early(rows: list[Row], patience: int | None) -> bool:
+def stopped_early(rows: list[EpochRow], patience: int | None) -> bool:
     """Whether the last `patience` epochs brought no reward above the best one before them."""
     if patience is None or len(rows) <= patience:
         return False
-    best = max(range(len(rows)), key=lambda i: (rows[i]["reward"], -i))
-    return len(rows) - 1 - best >= patience
+    return len(rows) - 1 - best_index(rows) >= patience
 
 
 def outcome(trial: int, record: Record, budget: int, patience: int | None) -> Outcome | None:
     """The outcome that a record holds for a budget; `None` if epochs are missing."""
-    rows: list[Row] = []
+    rows: list[EpochRow] = []
     for row in record.rows[:budget]:
         rows.append(row)
         if diverged(row):
@@ -83,21 +99,34 @@ def outcome(trial: int, record: Record, budget: int, patience: int | None) -> Ou
     return Outcome(trial, rows) if len(rows) == budget else None
 
 
-def _not_finite(row: Row) -> str:
+def _not_finite(row: EpochRow) -> str:
     return " and ".join(n for n in ("train_loss", "reward") if not math.isfinite(row[n]))
 
 
-def ranked(outcomes: list[Outcome]) -> list[Outcome]:
+class Scored(Protocol):
+    """What can be ranked: a trial with its score, `None` where it failed."""
+
+    @property
+    def trial(self) -> int: ...
+
+    @property
+    def score(self) -> float | None: ...
+
+
+AnyScored = TypeVar("AnyScored", bound=Scored)
+
+
+def ranked(results: Iterable[AnyScored]) -> list[AnyScored]:
     """Best first: by score, then the lower trial number; failed trials last."""
-    return sorted(outcomes, key=_rank_key)
+    return sorted(results, key=_rank_key)
 
 
-def _rank_key(found: Outcome) -> tuple[Any, ...]:
+def _rank_key(found: Scored) -> tuple[int, float, int]:
     if found.score is None:
         return (1, 0.0, found.trial)
     return (0, -found.score, found.trial)
 
 
-def promoted(order: list[Outcome], slots: int) -> list[int]:
+def promoted(order: Sequence[Scored], slots: int) -> list[int]:
     """The trials that fill the next rung's slots; a failed trial fills none."""
-    return [found.trial for found in order[:slots] if not found.failed]
+    return [found.trial for found in order[:slots] if found.score is not None]

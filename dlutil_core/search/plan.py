@@ -1,23 +1,44 @@
-"""The plan of a search: brackets, rungs and budgets, as a pure function of integers.
+"""The plan of a search: brackets, rungs and budgets, and the trials with their configurations.
 
 Li, Jamieson, DeSalvo, Rostamizadeh, Talwalkar (2018): Hyperband, JMLR 18(185), algorithm 1. The
-plan is known before anything runs; only which trial fills a promoted slot is decided at run time.
+schedule is a pure function of integers, known before anything runs; only which trial fills a
+promoted slot is decided at run time. `max_epochs` is the paper's `R`; a trial's `budget` is how
+many epochs it is trained to, in all.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
+from dlutil_core.common import files
 from dlutil_core.common.errors import UserError
+
+HYPERBAND = "hyperband"
+FIXED = "fixed"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A configuration with the seed that it is trained under, and the bracket that it starts in."""
+
+    number: int
+    seed: int
+    config: dict[str, Any]
+    bracket: int
 
 
 @dataclass(frozen=True)
 class Rung:
-    """One cut of a bracket: `trials` trials, each trained to `epochs` epochs in all."""
+    """One cut of a bracket: `trials` trials, each trained to `budget` epochs in all.
+
+    `new_epochs` of them are trained in this rung; the rungs before trained the others.
+    """
 
     trials: int
-    epochs: int
+    budget: int
+    new_epochs: int
 
 
 @dataclass(frozen=True)
@@ -33,24 +54,39 @@ class Bracket:
         """Numbers of the trials that start in this bracket."""
         return range(self.first_trial, self.first_trial + self.rungs[0].trials)
 
+    @property
+    def epochs(self) -> int:
+        """How many epochs are trained in it, where each rung continues the one before."""
+        return sum(rung.trials * rung.new_epochs for rung in self.rungs)
+
+    def slots_after(self, rung: int) -> int:
+        """How many trials of a rung are promoted: the next one's slots, none after the last."""
+        return self.rungs[rung + 1].trials if rung + 1 < len(self.rungs) else 0
+
 
 @dataclass(frozen=True)
-class Plan:
+class Schedule:
     """All brackets of a search, from the largest `s` (many trials, short) down to 0."""
 
+    method: str
     max_epochs: int
     eta: int
     brackets: tuple[Bracket, ...]
 
     @property
-    def trials(self) -> int:
+    def settings(self) -> dict[str, Any]:
+        """What of the config it follows from."""
+        return {"method": self.method, "max_epochs": self.max_epochs, "eta": self.eta}
+
+    @property
+    def trial_count(self) -> int:
         """How many trials the search has."""
-        return sum(b.rungs[0].trials for b in self.brackets)
+        return sum(bracket.rungs[0].trials for bracket in self.brackets)
 
     @property
     def epochs(self) -> int:
-        """How many epochs are trained in all, where each rung continues the one before."""
-        return sum(epochs_of(bracket) for bracket in self.brackets)
+        """How many epochs are trained in all."""
+        return sum(bracket.epochs for bracket in self.brackets)
 
     def bracket(self, number: int) -> Bracket:
         """The bracket `s = number`."""
@@ -60,18 +96,77 @@ class Plan:
         raise UserError(f"the plan has no bracket {number}, it has {len(self.brackets)}")
 
 
-def epochs_of(bracket: Bracket) -> int:
-    """Epochs that a bracket trains: a promoted trial continues from the rung before."""
-    before = 0
-    total = 0
-    for rung in bracket.rungs:
-        total += rung.trials * (rung.epochs - before)
-        before = rung.epochs
-    return total
+@dataclass(frozen=True)
+class Plan(Schedule):
+    """A schedule with its trials, sampled under the run's seed: `search/plan.json`."""
+
+    seed: int
+    trials: tuple[Trial, ...]
+
+    @classmethod
+    def of(cls, schedule: Schedule, seed: int, trials: tuple[Trial, ...]) -> Plan:
+        """The plan of these trials."""
+        made = schedule
+        return cls(made.method, made.max_epochs, made.eta, made.brackets, seed, trials)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Plan:
+        """The plan that a `plan.json` holds; one that is not as it was written is a `UserError`."""
+        found = files.read_json(path)
+        try:
+            return cls(
+                found["method"],
+                found["max_epochs"],
+                found["eta"],
+                tuple(_read_bracket(entry) for entry in found["brackets"]),
+                found["seed"],
+                tuple(
+                    Trial(t["trial"], t["seed"], t["config"], t["bracket"]) for t in found["trials"]
+                ),
+            )
+        except (KeyError, TypeError, IndexError) as error:
+            raise UserError(
+                f"{path}: not the plan of a search ({type(error).__name__}: {error}); remove it "
+                "and run again"
+            ) from None
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write `plan.json`."""
+        files.write_json(path, self.document())
+
+    def document(self) -> dict[str, Any]:
+        """The content of `plan.json`, a documented layout: keys and their order stay."""
+        return {
+            **self.settings,
+            "seed": self.seed,
+            "brackets": [
+                {
+                    "bracket": bracket.number,
+                    "trials": list(bracket.trials),
+                    "rungs": [{"trials": r.trials, "epochs": r.budget} for r in bracket.rungs],
+                }
+                for bracket in self.brackets
+            ],
+            "trials": [
+                {"trial": t.number, "bracket": t.bracket, "seed": t.seed, "config": t.config}
+                for t in self.trials
+            ],
+        }
 
 
-def hyperband(max_epochs: int, eta: int = 3) -> Plan:
-    """Plan a Hyperband search.
+def _read_bracket(entry: dict[str, Any]) -> Bracket:
+    sizes = [(rung["trials"], rung["epochs"]) for rung in entry["rungs"]]
+    return Bracket(entry["bracket"], entry["trials"][0], rungs_of(sizes))
+
+
+def rungs_of(sizes: list[tuple[int, int]]) -> tuple[Rung, ...]:
+    """The rungs with these numbers of trials and budgets."""
+    before = [0, *(budget for _, budget in sizes)]
+    return tuple(Rung(n, b, b - start) for (n, b), start in zip(sizes, before, strict=False))
+
+
+def hyperband(max_epochs: int, eta: int = 3) -> Schedule:
+    """Schedule a Hyperband search.
 
     `s_max` is the largest `s` with `eta**s <= max_epochs`, found by a loop: the floating-point
     logarithm gives 4 instead of 5 for 243 and 3.
@@ -92,18 +187,23 @@ def hyperband(max_epochs: int, eta: int = 3) -> Plan:
     first_trial = 0
     for s in range(s_max, -1, -1):
         n_0 = -(-(s_max + 1) * eta**s // (s + 1))
-        rungs = tuple(
-            Rung(n_0 // eta**i, rounded_quotient(max_epochs, eta ** (s - i))) for i in range(s + 1)
-        )
-        brackets.append(Bracket(s, first_trial, rungs))
+        sizes = [
+            (n_0 // eta**i, rounded_quotient(max_epochs, eta ** (s - i))) for i in range(s + 1)
+        ]
+        brackets.append(Bracket(s, first_trial, rungs_of(sizes)))
         first_trial += n_0
-    return Plan(max_epochs, eta, tuple(brackets))
+    return Schedule(HYPERBAND, max_epochs, eta, tuple(brackets))
 
 
-def fixed(max_epochs: int) -> Plan:
-    """The plan of one known configuration: one bracket, one rung, one trial."""
+def fixed(max_epochs: int) -> Schedule:
+    """The schedule of one known configuration: one bracket, one rung, one trial."""
     check_whole_number("max_epochs", max_epochs, least=1)
-    return Plan(max_epochs, 1, (Bracket(0, 0, (Rung(1, max_epochs),)),))
+    return Schedule(FIXED, max_epochs, 1, (Bracket(0, 0, rungs_of([(1, max_epochs)])),))
+
+
+def schedule(method: str, max_epochs: int, eta: int) -> Schedule:
+    """The schedule of the config's `search.method`."""
+    return fixed(max_epochs) if method == FIXED else hyperband(max_epochs, eta)
 
 
 def rounded_quotient(dividend: int, divisor: int) -> int:

@@ -6,27 +6,90 @@ memo as in bracket jobs, so both ways leave the same files.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dlutil_core.common import files
 from dlutil_core.common.errors import UserError
+from dlutil_core.common.reads import Read
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.search.bracket import BracketRun, check_some_succeeded
 from dlutil_core.search.outcome import Outcome, promoted, ranked
+from dlutil_core.search.plan import Bracket, Plan
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in a rung and what came of the trial that filled it; `None`: it stayed empty."""
+
+    number: int
+    outcome: Outcome | None
+
+    @property
+    def trial(self) -> int | None:
+        """The trial that filled it."""
+        return None if self.outcome is None else self.outcome.trial
+
+    def fields(self) -> dict[str, Any]:
+        """The slot as its job's file holds it."""
+        found = self.outcome
+        if found is None:
+            return {"slot": self.number, "trial": None}
+        return {
+            "slot": self.number,
+            "trial": found.trial,
+            "score": found.score,
+            "best_epoch": found.best_epoch,
+            "status": found.status,
+            "message": found.message,
+            "traceback": found.traceback,
+        }
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> Slot:
+        """The slot that a job's file holds: its outcome knows the score alone, not the epochs."""
+        if fields["trial"] is None:
+            return cls(fields["slot"], None)
+        score = fields["score"]
+        rows = [] if score is None else [{"epoch": 1, "reward": score}]
+        told = (fields[name] for name in ("status", "message", "traceback"))
+        return cls(fields["slot"], Outcome(fields["trial"], rows, *told))
+
+
+@dataclass(frozen=True)
+class RungJob:
+    """The file of a job: its bracket, its rung and budget, and the slots that it trained."""
+
+    bracket: int
+    rung: int
+    budget: int
+    slots: list[Slot]
+
+    def write(self, path: Path) -> None:
+        """Write the file."""
+        head = {"bracket": self.bracket, "rung": self.rung, "epochs": self.budget}
+        files.write_json(path, {**head, "slots": [slot.fields() for slot in self.slots]})
+
+    @classmethod
+    def read(cls, path: Path) -> RungJob:
+        """Read what `write` wrote."""
+        found = files.read_json(path)
+        slots = [Slot.of(fields) for fields in found["slots"]]
+        return cls(found["bracket"], found["rung"], found["epochs"], slots)
 
 
 def train_slots(
     loaded: LoadedRun,
-    plan: dict[str, Any],
+    plan: Plan,
     bracket: int,
     rung: int,
     slots: range,
     ranking: Path | None,
     workers: int,
     out: Path,
-) -> None:
-    """Train the slots' trials to the rung's epochs and write what came of them.
+) -> tuple[Read, ...]:
+    """Train the slots' trials to the rung's budget and write what came of them.
 
     Parameters
     ----------
@@ -35,82 +98,71 @@ def train_slots(
         slot stays empty where fewer trials than slots succeeded.
     workers
         How many trials are trained side by side.
+
+    Returns
+    -------
+    What the bracket's trials read so far.
     """
     run = BracketRun(loaded, plan, bracket, workers)
-    epochs = run.rungs[rung]["epochs"]
+    budget = run.bracket.rungs[rung].budget
     going_on = list(run.trials) if ranking is None else files.read_json(ranking)["promoted"]
     filled = {slot: going_on[slot] for slot in slots if slot < len(going_on)}
-    with run.pool:
-        found = {o.trial: o for o in run.train(list(filled.values()), epochs)}
-    rows: list[dict[str, Any]] = []
-    for slot in slots:
-        trial = filled.get(slot)
-        held = {} if trial is None else slot_fields(found[trial])
-        rows.append({"slot": slot, "trial": trial, **held})
-    files.write_json(out, {"bracket": bracket, "rung": rung, "epochs": epochs, "slots": rows})
+    with run.processes():
+        found = {o.trial: o for o in run.train(list(filled.values()), budget)}
+        if rung == 0 and slots.start == 0:
+            run.start_second_look(list(found.values()), budget)
+            run.finish_second_look()
+    trained = [Slot(slot, found[filled[slot]] if slot in filled else None) for slot in slots]
+    RungJob(bracket, rung, budget, trained).write(out)
+    return run.reads()
 
 
-def slot_fields(found: Outcome) -> dict[str, Any]:
-    """What a ranking needs to know of an outcome."""
-    return {
-        "score": found.score,
-        "best_epoch": found.best_epoch,
-        "status": found.status,
-        "message": found.message,
-        "traceback": found.traceback,
-    }
-
-
-def rank_rung(plan: dict[str, Any], bracket: int, rung: int, slots: list[Path], out: Path) -> None:
-    """Check a rung's slots against the plan, rank them, and write who is promoted."""
-    entry = next(b for b in plan["brackets"] if b["bracket"] == bracket)
-    rungs = entry["rungs"]
-    filled = [slot for slot in read_slots(entry, rung, slots) if slot["trial"] is not None]
-    order = ranked([_outcome(slot) for slot in filled])
+def rank_rung(plan: Plan, bracket: int, rung: int, jobs: list[Path], out: Path) -> None:
+    """Check the slots of a rung's jobs against the plan, rank them, and write who is promoted."""
+    planned = plan.bracket(bracket)
+    slots = read_slots(planned, rung, jobs)
+    order = ranked([slot.outcome for slot in slots if slot.outcome is not None])
     if rung == 0:
         # Later rungs may fail as a whole: what was not promoted to them still has its results.
         check_some_succeeded(bracket, order)
-    next_slots = rungs[rung + 1]["trials"] if rung + 1 < len(rungs) else 0
     files.write_json(
         out,
         {
             "bracket": bracket,
             "rung": rung,
-            "epochs": rungs[rung]["epochs"],
+            "epochs": planned.rungs[rung].budget,
             "order": [found.trial for found in order],
-            "promoted": promoted(order, next_slots),
+            "promoted": promoted(order, planned.slots_after(rung)),
         },
     )
 
 
-def read_slots(entry: dict[str, Any], rung: int, paths: list[Path]) -> list[dict[str, Any]]:
+def read_slots(bracket: Bracket, rung: int, paths: list[Path]) -> list[Slot]:
     """The slots of a rung from the files of its jobs, checked against the plan's bracket."""
-    planned = entry["rungs"][rung]
-    wanted = (entry["bracket"], rung, planned["epochs"])
-    found: list[dict[str, Any]] = []
+    planned = bracket.rungs[rung]
+    found: list[Slot] = []
     for path in paths:
-        job = files.read_json(path)
-        if (job["bracket"], job["rung"], job["epochs"]) != wanted:
-            raise UserError(
-                f"{path}: holds bracket, rung, epochs {job['bracket']}, {job['rung']}, "
-                f"{job['epochs']}, but the plan has {', '.join(map(str, wanted))}; remove the file "
-                "and run again"
-            )
-        for slot in job["slots"]:
-            if slot["trial"] is not None and slot["trial"] not in entry["trials"]:
-                raise UserError(
-                    f"{path}: trial {slot['trial']} is not of bracket {entry['bracket']}; remove "
-                    "the file and run again"
-                )
-        found += job["slots"]
-    if [slot["slot"] for slot in found] != list(range(planned["trials"])):
+        job = RungJob.read(path)
+        _check_job(path, job, bracket, rung)
+        found += job.slots
+    if [slot.number for slot in found] != list(range(planned.trials)):
         raise UserError(
-            f"{paths[0].parent}: its files hold slots {[slot['slot'] for slot in found]}, but the "
-            f"plan has {planned['trials']} from 0 on; remove the folder and run again"
+            f"{paths[0].parent}: its files hold slots {[slot.number for slot in found]}, but the "
+            f"plan has {planned.trials} from 0 on; remove the folder and run again"
         )
     return found
 
 
-def _outcome(slot: dict[str, Any]) -> Outcome:
-    rows = [] if slot["score"] is None else [{"epoch": 1, "reward": slot["score"]}]
-    return Outcome(slot["trial"], rows, slot["status"], slot["message"], slot["traceback"])
+def _check_job(path: Path, job: RungJob, bracket: Bracket, rung: int) -> None:
+    wanted = (bracket.number, rung, bracket.rungs[rung].budget)
+    if (job.bracket, job.rung, job.budget) != wanted:
+        raise UserError(
+            f"{path}: holds bracket, rung, epochs {job.bracket}, {job.rung}, {job.budget}, but the "
+            f"plan has {', '.join(map(str, wanted))}; remove the file and run again"
+        )
+    for slot in job.slots:
+        if slot.trial is not None and slot.trial not in bracket.trials:
+            raise UserError(
+                f"{path}: trial {slot.trial} is not of bracket {bracket.number}; remove the file "
+                "and run again"
+            )

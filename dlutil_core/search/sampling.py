@@ -1,4 +1,4 @@
-"""Trials: which configuration and which seed each has.
+"""Samples a search: which configuration and which seed each trial has; writes `search/plan.json`.
 
 Trial `j` depends on the run's seed, `j` and the configurations before it alone, so a search with
 more epochs begins with the very trials of the smaller one.
@@ -9,73 +9,121 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.common.logs import log
+from dlutil_core.common.reads import Read
 from dlutil_core.common.seeds import seed_everything, trial_seed
-from dlutil_core.search.plan import Plan
+from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.job.run_spec import RunSpec
+from dlutil_core.search.plan import FIXED, Plan, Schedule, Trial, schedule
+
+REPEATED = 8
+"""How many configurations are drawn twice, to see whether they are random by the seed alone."""
 
 DRAWS = 100
 """How often a configuration that was already drawn is drawn again before it is accepted."""
 
 
+def write_plan(
+    spec: RunSpec, method: str, max_epochs: int, eta: int, config: dict[str, Any], out: Path
+) -> tuple[Read, ...]:
+    """Plan and sample a search.
+
+    Parameters
+    ----------
+    method
+        `hyperband`, or `fixed` for the one configuration `config`.
+    out
+        Where to write `plan.json`.
+
+    Returns
+    -------
+    What `def.py` read for it.
+    """
+    made = schedule(method, max_epochs, eta)
+    loaded = LoadedRun(replace(spec, data_files=()))  # no configuration depends on data
+    get_config = (lambda: config) if method == FIXED else _get_config(loaded)
+    trials = sample_trials(get_config, made, spec.seed, spec.definition)
+    if not is_repeatable(get_config, spec.seed):
+        log.warning(
+            "warning: %s: get_config gives other configurations each time under the same seed, so "
+            "this search cannot be repeated; draw from random, numpy.random or torch without "
+            "generators of your own, such as random.SystemRandom, secrets or default_rng()",
+            spec.definition,
+        )
+    Plan.of(made, spec.seed, trials).write(out)
+    counts = (made.trial_count, "trial"), (len(made.brackets), "bracket"), (made.epochs, "epoch")
+    trials_text, brackets_text, epochs_text = (f"{n} {w}{'s' * (n != 1)}" for n, w in counts)
+    log.info("plan: %s in %s, %s in all", trials_text, brackets_text, epochs_text)
+    return loaded.reads() if loaded.is_loaded else ()
+
+
+def _get_config(loaded: LoadedRun) -> Callable[[], Any]:
+    """The whole file's `get_config`, whose errors become sentences."""
+    definition = loaded.definition
+    function = definition.get("get_config", "the search")
+    return lambda: definition.call("get_config", function)
+
+
+def is_repeatable(get_config: Callable[[], Any], seed: int) -> bool:
+    """Whether `get_config` gives the same configuration twice under the same seeds."""
+    for number in range(REPEATED):
+        found = []
+        for _ in range(2):
+            seed_everything(trial_seed(seed, number))
+            try:
+                found.append(plain_config(get_config()))
+            except UserError:  # of a list of configurations that has come to its end, say
+                return False
+        if found[0] != found[1]:
+            return False
+    return True
+
+
 def sample_trials(
-    get_config: Callable[[], Any], count: int, seed: int, source: str = "def.py"
-) -> list[dict[str, Any]]:
-    """Draw `count` trials: dictionaries with `trial`, `seed` and `config`.
+    get_config: Callable[[], Any], planned: Schedule, seed: int, source: str = "def.py"
+) -> tuple[Trial, ...]:
+    """Draw the trials of a schedule, each under its own seed.
 
     Parameters
     ----------
     get_config
-        The function of `def.py`, called without arguments under the trial's seed.
+        The function of `def.py`, called without arguments.
+    planned
+        How many trials there are, and which bracket each starts in.
     source
         The file's name, for error messages.
     """
-    trials = []
+    configs = sample_configs(get_config, planned.trial_count, seed, source)
+    owner = {j: bracket.number for bracket in planned.brackets for j in bracket.trials}
+    return tuple(
+        Trial(number, trial_seed(seed, number), config, owner[number])
+        for number, config in enumerate(configs)
+    )
+
+
+def sample_configs(
+    get_config: Callable[[], Any], count: int, seed: int, source: str = "def.py"
+) -> list[dict[str, Any]]:
+    """Draw `count` configurations, each under its trial's seed; equal ones are drawn again."""
+    configs = []
     seen: set[str] = set()
     for number in range(count):
-        own_seed = trial_seed(seed, number)
-        seed_everything(own_seed)
+        seed_everything(trial_seed(seed, number))
         for _ in range(DRAWS):
             config = plain_config(get_config(), source)
             key = json.dumps(config, sort_keys=True)
             if key not in seen:
                 break
         seen.add(key)
-        trials.append({"trial": number, "seed": own_seed, "config": config})
-    return trials
-
-
-def plan_document(
-    plan: Plan, method: str, seed: int, trials: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """The content of `search/plan.json`."""
-    owner = {j: bracket.number for bracket in plan.brackets for j in bracket.trials}
-    return {
-        "method": method,
-        "max_epochs": plan.max_epochs,
-        "eta": plan.eta,
-        "seed": seed,
-        "brackets": [
-            {
-                "bracket": bracket.number,
-                "trials": list(bracket.trials),
-                "rungs": [{"trials": r.trials, "epochs": r.epochs} for r in bracket.rungs],
-            }
-            for bracket in plan.brackets
-        ],
-        "trials": [
-            {
-                "trial": t["trial"],
-                "bracket": owner[t["trial"]],
-                "seed": t["seed"],
-                "config": t["config"],
-            }
-            for t in trials
-        ],
-    }
+        configs.append(config)
+    return configs
 
 
 def plain_config(config: Any, source: str = "def.py") -> dict[str, Any]:

@@ -15,8 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from dlutil_core.common import result_folder
 from dlutil_core.common.errors import UserError
-from dlutil_core.search.trial_folder import Row
+from dlutil_core.search.plan import Trial
+from dlutil_core.search.trial_folder import EpochRow
 
 FILE = "events.out.tfevents.dlutil"
 
@@ -46,19 +48,17 @@ class TrialEvents:
         self.folder = folder
         self._open: dict[int, tuple[IO[bytes], Any]] = {}
 
-    def add(
-        self, trial: dict[str, Any], row: Row, memo: Callable[[dict[str, Any]], list[Row]]
-    ) -> None:
+    def add(self, trial: Trial, row: EpochRow, memo: Callable[[Trial], list[EpochRow]]) -> None:
         """Write an epoch that was just trained.
 
         Parameters
         ----------
         trial
-            The trial of the plan: `trial` and `config`.
+            The trial of the plan.
         memo
             Gives the epochs that a trial's memo holds; written first where the file is new.
         """
-        number = trial["trial"]
+        number = trial.number
         if number not in self._open:
             self._start(trial, row)
             for earlier in memo(trial):
@@ -74,23 +74,23 @@ class TrialEvents:
             file.close()
         self._open = {}
 
-    def _start(self, trial: dict[str, Any], row: Row) -> None:
+    def _start(self, trial: Trial, row: EpochRow) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
         from torch.utils.tensorboard.summary import hparams
 
-        folder = self.folder / f"{trial['trial']:05d}"
+        folder = self.folder / result_folder.trial_name(trial.number)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         file = (folder / FILE).open("wb")
         metrics = {name: 0.0 for name in row if name != "epoch"}
-        told = {name: _hyperparameter(value) for name, value in trial["config"].items()}
+        told = {name: _hyperparameter(value) for name, value in trial.config.items()}
         experiment, start, end = hparams(told, metrics)
-        self._open[trial["trial"]] = (file, end)
+        self._open[trial.number] = (file, end)
         self._record(file, Event(wall_time=time.time(), file_version="brain.Event:2"))
-        self._write(trial["trial"], experiment)
-        self._write(trial["trial"], start)
+        self._write(trial.number, experiment)
+        self._write(trial.number, start)
 
-    def _write_row(self, number: int, row: Row) -> None:
+    def _write_row(self, number: int, row: EpochRow) -> None:
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         values = [

@@ -9,18 +9,20 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from dlutil_core.common import run_lock
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import DISK_ERRORS
 from dlutil_core.common.logs import log
+from dlutil_core.common.run_lock import check_owner, owned_by
 from dlutil_core.common.seeds import seed_everything
-from dlutil_core.definition.executed import told
+from dlutil_core.definition.executed import kept_folder, put_back, told
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.model.checkpoint import canonical
 from dlutil_core.model.compiling import CompileFailure
 from dlutil_core.search import outcome as outcomes
 from dlutil_core.search.outcome import Outcome
-from dlutil_core.search.trial_folder import Failure, Record, Row, TrialFolder
+from dlutil_core.search.plan import Trial
+from dlutil_core.search.restored import StateOutsideSave, check_restored, machine
+from dlutil_core.search.trial_folder import EpochRow, Failure, Record, TrialFolder
 from dlutil_core.search.trial_key import memo_of
 
 SAVE_SECONDS = 3.0
@@ -29,7 +31,10 @@ SAVE_SECONDS = 3.0
 LIVE_MODELS = 32
 """Trials whose models a process keeps in memory between rungs."""
 
-Progress = Callable[[int, Row], None]
+MACHINE = "trained_on"
+"""The key of a checkpoint that tells which machine's bits it holds."""
+
+Progress = Callable[[int, EpochRow], None]
 
 
 class StoreFailure(UserError):
@@ -46,7 +51,7 @@ class LiveTrial:
     def __init__(self, model: Any, seed: int) -> None:
         self.model = model
         self.seed = seed
-        self.rows: list[Row] = []
+        self.rows: list[EpochRow] = []
         self.best: dict[str, Any] | None = None
         self.best_epoch = 0
 
@@ -55,11 +60,10 @@ class LiveTrial:
         """How many epochs it has been trained."""
         return len(self.rows)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: EpochRow) -> None:
         """Take note of an epoch that was just trained."""
         self.rows.append(row)
-        reward = row["reward"]
-        if self.best_epoch == 0 or reward > self.rows[self.best_epoch - 1]["reward"]:
+        if self.best_epoch == 0 or outcomes.better(row, self.rows[self.best_epoch - 1]):
             self.best_epoch = self.epoch
             self.best = weights_only(self.model.save())
 
@@ -68,6 +72,7 @@ class LiveTrial:
         best = None if self.best_epoch == self.epoch else self.best
         return {
             **self.model.save(),
+            MACHINE: machine(),
             "epoch": self.epoch,
             "history": self.rows,
             "best": best,
@@ -84,7 +89,8 @@ class LiveTrial:
 
 def weights_only(state: dict[str, Any]) -> dict[str, Any]:
     """A copy of what `save` returned without what only further training needs."""
-    left_out = {"optimizer", "scheduler", "epoch", "history", "best", "best_epoch", "key"}
+    left_out = {"optimizer", "scheduler", "epoch", "history", "best", "best_epoch", "key", "reads"}
+    left_out.add(MACHINE)
     kept: dict[str, Any] = canonical({k: v for k, v in state.items() if k not in left_out})
     return kept
 
@@ -117,12 +123,12 @@ class Trainer:
         self.device = device
         self.live: dict[int, LiveTrial] = {}
 
-    def outcome(self, trial: dict[str, Any], record: Record, budget: int) -> Outcome | None:
+    def outcome(self, trial: Trial, record: Record, budget: int) -> Outcome | None:
         """What the memo holds for this budget."""
         patience = self.loaded.spec.options.early_stop
-        return outcomes.outcome(trial["trial"], record, budget, patience)
+        return outcomes.outcome(trial.number, record, budget, patience)
 
-    def train(self, trial: dict[str, Any], budget: int, alone: bool = False) -> Outcome:
+    def train(self, trial: Trial, budget: int, alone: bool = False) -> Outcome:
         """The outcome of a trial at `budget` epochs, trained as far as the memo does not hold it.
 
         Parameters
@@ -145,13 +151,13 @@ class Trainer:
             )
         return found
 
-    def best_state(self, trial: dict[str, Any], epoch: int) -> dict[str, Any]:
+    def best_state(self, trial: Trial, epoch: int) -> dict[str, Any]:
         """A trial's state after `epoch`, its best one; trained again where it is not stored."""
         store = memo_of(self.loaded, trial)
         with store.lock():
             found = self._stored_state(store, epoch)
             if found is None:
-                log.info("trial %d: training again up to epoch %d", trial["trial"], epoch)
+                log.info("trial %d: training again up to epoch %d", trial.number, epoch)
                 store.prepare()
                 self._advance(trial, store, epoch, alone=True)
                 found = self._stored_state(store, epoch)
@@ -169,19 +175,20 @@ class Trainer:
                 return best
         return None
 
-    def _advance(self, trial: dict[str, Any], store: TrialFolder, budget: int, alone: bool) -> None:
+    def _advance(self, trial: Trial, store: TrialFolder, budget: int, alone: bool) -> None:
         """Train to `budget`; a trial that raises leaves a failure in its memo."""
         _ = self.loaded.loaders  # what fails here is no trial's fault
         live: LiveTrial | None = None
         try:
-            live = self._live(trial, store, budget)
-            self._fit(trial, live, store, budget)
-        except (StoreFailure, CompileFailure, KeyboardInterrupt, OutOfMemory):
+            with kept_folder():
+                live = self._live(trial, store, budget)
+                self._fit(trial, live, store, budget)
+        except (StoreFailure, StateOutsideSave, CompileFailure, KeyboardInterrupt, OutOfMemory):
             raise
         except BaseException as error:
             if isinstance(error, OSError) and error.errno in DISK_ERRORS:
                 raise StoreFailure(f"the disk is full ({error})") from error
-            self.live.pop(trial["trial"], None)
+            self.live.pop(trial.number, None)
             rows = live.rows if live is not None else []
             status = outcomes.RAISED
             if _is_out_of_memory(error):
@@ -191,30 +198,52 @@ class Trainer:
                 status = outcomes.OUT_OF_MEMORY
             self._keep_failure(store, rows, status, error)
 
-    def _live(self, trial: dict[str, Any], store: TrialFolder, budget: int) -> LiveTrial:
+    def _live(self, trial: Trial, store: TrialFolder, budget: int) -> LiveTrial:
         """The trial in memory, at the largest epoch of at most `budget` that is to be had."""
-        kept = self.live.pop(trial["trial"], None)
+        kept = self.live.pop(trial.number, None)
         # Another process (of a run that was killed, say) may have got further meanwhile.
         stored = max((e for e in store.checkpoint_epochs() if e <= budget), default=0)
         if kept is not None and stored <= kept.epoch <= budget:
             return kept
-        seed_everything(trial["seed"])
-        live = LiveTrial(self.loaded.model(trial["config"], self.device), trial["seed"])
+        seed_everything(trial.seed)
+        live = LiveTrial(self.loaded.model(trial.config, self.device), trial.seed)
         if os.environ.get("DLUTIL_DEBUG"):
             log.info("%s\n%s", live.model.network, live.model.optimizer)
         content = store.latest(budget)
         if content is not None:
             live.restore(content)
+            if live.epoch < budget:
+                self._check_restored(trial, live, content)
         return live
 
-    def _fit(self, trial: dict[str, Any], live: LiveTrial, store: TrialFolder, budget: int) -> None:
+    def _check_restored(self, trial: Trial, live: LiveTrial, content: dict[str, Any]) -> None:
+        """Refuse to go on from a checkpoint that does not hold all that the model is."""
+        spec = self.loaded.spec
+        alike = content.get(MACHINE) == machine()
+        exactly = alike and (self.loaded.device_kind == "cpu" or spec.options.deterministic)
+        val = self.loaded.loaders[1]
+        check_restored(live.model, val, trial.number, live.seed, live.rows[-1], exactly)
+
+    def restore_again(self, trial: Trial, epoch: int) -> None:
+        """Restore a trial from its checkpoint of this epoch, only to see whether it is the same."""
+        content = memo_of(self.loaded, trial).at(epoch)
+        if content is None:
+            return
+        seed_everything(trial.seed)
+        live = LiveTrial(self.loaded.model(trial.config, self.device), trial.seed)
+        live.restore(content)
+        self._check_restored(trial, live, content)
+
+    def _fit(self, trial: Trial, live: LiveTrial, store: TrialFolder, budget: int) -> None:
         patience = self.loaded.spec.options.early_stop
         saved = time.monotonic()
+        folder = os.getcwd()
 
-        def on_epoch(row: Row) -> bool:
+        def on_epoch(row: EpochRow) -> bool:
             nonlocal saved
+            put_back(folder)
             live.add(row)
-            self.progress(trial["trial"], row)
+            self.progress(trial.number, row)
             if outcomes.diverged(row):
                 _stored(store.write_history, live.rows)
                 return True
@@ -224,7 +253,7 @@ class Trainer:
                 saved = time.monotonic()
             return ended
 
-        self.begins(trial["trial"], live.epoch + 1)
+        self.begins(trial.number, live.epoch + 1)
         if live.epoch < budget:
             train, val = self.loaded.loaders
             live.model.fit(
@@ -238,18 +267,18 @@ class Trainer:
         elif store.at(budget) is None or not store.record().rows[budget - 1 :]:
             _stored(store.write, live.content(), True)
         if live.rows and not outcomes.diverged(live.rows[-1]):
-            self.live[trial["trial"]] = live
+            self.live[trial.number] = live
             while len(self.live) > LIVE_MODELS:
                 self.live.pop(next(iter(self.live)))
 
     def _keep_failure(
-        self, store: TrialFolder, rows: list[Row], status: str, error: BaseException
+        self, store: TrialFolder, rows: list[EpochRow], status: str, error: BaseException
     ) -> None:
         text = "".join(traceback.format_exception(error))
         if isinstance(error, UserError):  # a wrong input is a sentence, not a traceback
             text = f"{error}\n"
         message = re.sub(r"0x[0-9a-f]{6,}", "0x…", told(error, self.loaded.spec.definition))
-        number = store.identity["trial"]
+        number = store.trial.number
         log.info("trial %d failed in epoch %d: %s", number, len(rows) + 1, message)
         if rows:
             _stored(store.write_history, rows)
@@ -258,9 +287,9 @@ class Trainer:
 
 def _stored(write: Callable[..., None], *arguments: Any) -> None:
     try:
-        with run_lock.unchecked():
+        with owned_by(None):
             write(*arguments)
-        run_lock.check()
+        check_owner()
     except (UserError, OSError) as error:
         raise StoreFailure(str(error)) from error
 

@@ -18,14 +18,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from dlutil_core.common import files, run_lock
+from dlutil_core.common import files
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.hashes import sha256_file, sha256_text
 from dlutil_core.common.logs import log
+from dlutil_core.common.reads import Read
+from dlutil_core.common.run_lock import check_owner
+from dlutil_core.search.plan import Trial
 
-Row = dict[str, float]
+if TYPE_CHECKING:
+    from dlutil_core.search.trial_reads import TrialReads
+
+EpochRow = dict[str, float]
+"""An epoch of a trial: `epoch`, `train_loss`, `train_…`, `val_loss`, `val_…`, `reward`."""
 
 AT_EPOCH = re.compile(r"at-(\d+)\.pt")
 
@@ -44,7 +51,7 @@ class Failure:
 class Record:
     """What a trial's folder says, when it says it validly."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[EpochRow] = field(default_factory=list)
     failure: Failure | None = None
 
 
@@ -57,14 +64,17 @@ class TrialFolder:
         `search/trials/{j:05d}` of the result folder.
     key
         Hash of all that the trial depends on; a folder with another key is emptied.
-    identity
-        What goes into `config.json` beside the key: trial, seed, configuration.
+    trial
+        The trial: its number, seed and configuration go into `config.json` beside the key.
+    reads
+        What trials read; a folder whose trial read what has changed since is emptied, too.
     """
 
-    def __init__(self, folder: Path, key: str, identity: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, key: str, trial: Trial, reads: TrialReads) -> None:
         self.folder = folder
         self.key = key
-        self.identity = identity
+        self.trial = trial
+        self.reads = reads
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -86,21 +96,35 @@ class TrialFolder:
                 leftover.unlink(missing_ok=True)
             yield
         finally:
+            # Closing alone would not do: processes of a DataLoader hold the same lock.
+            fcntl.flock(handle, fcntl.LOCK_UN)
             os.close(handle)
 
     def record(self) -> Record:
         """Read the folder without torch; anything invalid reads as absent."""
         found = self._config()
-        if found is None or found.get("key") != self.key:
+        if not self._is_ours(found):
             return Record()
         return Record(self._history(found), self._failure(found))
 
+    def _is_ours(self, found: dict[str, Any] | None) -> TypeGuard[dict[str, Any]]:
+        """Whether what the folder holds depends on what is there and wanted."""
+        if found is None or found.get("key") != self.key:
+            return False
+        if "reads" not in found:
+            return "history" not in found and "failure" not in found
+        return self.reads.are_current(str(found["reads"]))
+
+    def read_by_trial(self) -> tuple[Read, ...]:
+        """What the trial read, with absolute paths."""
+        found = self._config() or {}
+        return self.reads.get(str(found.get("reads"))) or ()
+
     def prepare(self) -> None:
         """Make the folder ours: what another key left behind is removed."""
-        found = self._config()
-        if found is not None and found.get("key") == self.key:
+        if self._is_ours(self._config()):
             return
-        run_lock.check()
+        check_owner()
         leftovers = [p for p in self.folder.iterdir() if p.name != "lock" and p.is_file()]
         if leftovers:
             log.info("trial %s: what it depends on has changed, starting anew", self.folder.name)
@@ -139,25 +163,28 @@ class TrialFolder:
         from dlutil_core.model.checkpoint import write_checkpoint
 
         name = f"at-{content['epoch']}.pt" if rung_end else "last.pt"
-        write_checkpoint(self.folder / name, {**content, "key": self.key})
+        marks = {"key": self.key, "reads": self._keep_reads(self._config() or {})}
+        write_checkpoint(self.folder / name, {**content, **marks})
         self.write_history(content["history"])
         if rung_end:
             (self.folder / "last.pt").unlink(missing_ok=True)
 
-    def write_history(self, rows: list[Row]) -> None:
+    def write_history(self, rows: list[EpochRow]) -> None:
         """Write `history.csv` unless a longer valid one is there."""
         found = self._config() or {}
         if len(self._history(found)) >= len(rows):
             return
         path = self.folder / "history.csv"
+        found["reads"] = self._keep_reads(found)
         files.write_csv(path, list(dict.fromkeys(k for row in rows for k in row)), rows)
         found["history"] = {"epochs": len(rows), "sha256": sha256_file(path)}
         self._write_config(found)
 
     def write_failure(self, failure: Failure) -> None:
         """Store how the trial failed: `error.txt` with the traceback."""
-        files.write_text(self.folder / "error.txt", failure.traceback)
         found = self._config() or {}
+        found["reads"] = self._keep_reads(found)
+        files.write_text(self.folder / "error.txt", failure.traceback)
         found["failure"] = {
             "epoch": failure.epoch,
             "status": failure.status,
@@ -165,6 +192,10 @@ class TrialFolder:
             "sha256": sha256_text(failure.traceback),
         }
         self._write_config(found)
+
+    def _keep_reads(self, found: dict[str, Any]) -> str:
+        """Keep what the trial read, before anything is written that depends on it."""
+        return self.reads.keep(str(found.get("reads", "")))
 
     def _read(self, path: Path) -> dict[str, Any] | None:
         if not path.exists():
@@ -177,7 +208,7 @@ class TrialFolder:
             log.warning("warning: %s; it is removed and these epochs are trained again", error)
             path.unlink(missing_ok=True)
             return None
-        if content.get("key") != self.key:
+        if content.get("key") != self.key or not self.reads.are_current(str(content.get("reads"))):
             log.warning("warning: %s belongs to another trial; it is removed", path)
             path.unlink(missing_ok=True)
             return None
@@ -191,10 +222,11 @@ class TrialFolder:
         return found if isinstance(found, dict) else None
 
     def _write_config(self, extra: dict[str, Any]) -> None:
-        kept = {k: extra[k] for k in ("history", "failure") if k in extra}
-        files.write_json(self.folder / "config.json", {"key": self.key, **self.identity, **kept})
+        kept = {k: extra[k] for k in ("reads", "history", "failure") if k in extra}
+        told = {"trial": self.trial.number, "seed": self.trial.seed, "config": self.trial.config}
+        files.write_json(self.folder / "config.json", {"key": self.key, **told, **kept})
 
-    def _history(self, found: dict[str, Any]) -> list[Row]:
+    def _history(self, found: dict[str, Any]) -> list[EpochRow]:
         path = self.folder / "history.csv"
         wanted = found.get("history")
         if not isinstance(wanted, dict) or not path.exists():
@@ -215,9 +247,9 @@ class TrialFolder:
         return None
 
 
-def parse_row(fields: dict[str, str]) -> Row:
+def parse_row(fields: dict[str, str]) -> EpochRow:
     """A row of a history file: numbers; an empty field is NaN."""
-    row: Row = {k: float(v) if v else float("nan") for k, v in fields.items()}
+    row: EpochRow = {k: float(v) if v else float("nan") for k, v in fields.items()}
     for name in ("epoch", "trial"):
         if name in row:
             row[name] = int(row[name])

@@ -3,45 +3,39 @@
 from __future__ import annotations
 
 import json
-from functools import cache
-from importlib.metadata import version
+import os
 from pathlib import Path
-from typing import Any
 
+from dlutil_core.common import result_folder
 from dlutil_core.common.hashes import sha256_text
+from dlutil_core.common.version import package_versions
 from dlutil_core.job.loaded_run import LoadedRun
-from dlutil_core.job.run_spec import RESULT_VERSION
+from dlutil_core.job.run_spec import RESULT_VERSION, TRAINING_PACKAGES, hashed_env
+from dlutil_core.search.plan import Trial
 from dlutil_core.search.trial_folder import TrialFolder
+from dlutil_core.search.trial_reads import TrialReads
 
 
-def trial_key(loaded: LoadedRun, trial: dict[str, Any]) -> str:
-    """Hash of everything that a trial's result depends on."""
+def trial_key(loaded: LoadedRun, trial: Trial) -> str:
+    """Hash of all that a trial's result depends on, but for what it reads (`TrialReads`)."""
     spec = loaded.spec
     parts = {
         "fingerprint": spec.fingerprint,
-        "data": spec.train_digest,
-        "config": trial["config"],
-        "trial_seed": trial["seed"],
+        "config": trial.config,
+        "trial_seed": trial.seed,
         "run_seed": spec.seed,
         "batch_size": spec.batch_size,
         "threads": spec.threads,
         "device": loaded.device_kind,
         "options": spec.options.identity(),
-        "env": spec.env,
-        "torch": torch_version(),
+        "env_sha256": hashed_env(spec.env, os.environ),
+        "packages": package_versions(TRAINING_PACKAGES),
         "result_version": RESULT_VERSION,
     }
     return sha256_text(json.dumps(parts, sort_keys=True))
 
 
-def memo_of(loaded: LoadedRun, trial: dict[str, Any]) -> TrialFolder:
+def memo_of(loaded: LoadedRun, trial: Trial) -> TrialFolder:
     """The memo folder of a trial of the plan."""
-    folder = Path(loaded.spec.trials_dir) / f"{trial['trial']:05d}"
-    identity = {k: trial[k] for k in ("trial", "seed", "config")}
-    return TrialFolder(folder, trial_key(loaded, trial), identity)
-
-
-@cache
-def torch_version() -> str:
-    """The version of torch, without importing it; looked up once, since it takes 2 ms."""
-    return version("torch").partition("+")[0]
+    folder = Path(loaded.spec.trials_dir) / result_folder.trial_name(trial.number)
+    return TrialFolder(folder, trial_key(loaded, trial), trial, TrialReads(loaded))

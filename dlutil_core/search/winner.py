@@ -1,43 +1,75 @@
-"""The best model of all brackets; copies files, so it needs no torch."""
+"""The best model of all brackets, and the checkpoints that go once it is found; without torch."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
-from dlutil_core.common import files
+from dlutil_core.common import files, result_folder
 from dlutil_core.common.errors import UserError
 from dlutil_core.search import leaderboard
+from dlutil_core.search.leaderboard import Standing
+from dlutil_core.search.plan import Plan
 
 
-def select_best(plan: dict[str, Any], brackets: list[Path], out: Path) -> dict[str, Any]:
-    """Write `model.pt`, `config.json`, `history.csv` and `leaderboard.csv` of the best trial.
+def select_best(plan: Plan, brackets: list[Path], result: Path) -> Standing:
+    """Write `best/` of the best trial: model, configuration, history, leaderboard, network.
 
     Parameters
     ----------
-    plan
-        The content of `plan.json`.
     brackets
-        Folders of the brackets, with `leaderboard.csv`, `history.csv` and `best.pt`.
-    out
-        The folder `best`.
+        Folders of the brackets, with what their jobs left.
+    result
+        The result folder.
 
     Returns
     -------
-    The winner's row of the leaderboard.
+    The winner's line of the leaderboard.
     """
-    rows = leaderboard.final_rows([folder / "leaderboard.csv" for folder in brackets])
-    winner = rows[0]
-    if winner["status"] != "ok":
+    standings = leaderboard.final_standings(
+        [leaderboard.read_standings(folder / result_folder.LEADERBOARD) for folder in brackets]
+    )
+    winner = standings[0]
+    if winner.failed:
         raise UserError(f"{brackets[0].parent}: no trial of the search succeeded")
-    trial = int(winner["trial"])
-    folder = next(f for f in brackets if f.name == f"bracket-{winner['bracket']}")
-    with files.atomic_path(out / "model.pt") as temporary:
-        shutil.copyfile(folder / "best.pt", temporary)
-    files.write_json(out / "config.json", plan["trials"][trial]["config"])
-    history = [r for r in files.read_csv(folder / "history.csv") if int(r["trial"]) == trial]
-    columns = [name for name in history[0] if name != "trial"]
-    files.write_csv(out / "history.csv", columns, history)
-    leaderboard.write_final(out / "leaderboard.csv", rows)
+    name = Path(result_folder.bracket(winner.bracket)).name
+    folder = next(f for f in brackets if f.name == name)
+    _copy(folder / result_folder.BEST_STATE, result / result_folder.BEST_MODEL)
+    _copy(folder / result_folder.NETWORK, result / result_folder.BEST_NETWORK)
+    files.write_json(result / result_folder.BEST_CONFIG, plan.trials[winner.trial].config)
+    history = leaderboard.read_histories(folder / result_folder.HISTORY)[winner.trial]
+    files.write_csv(result / result_folder.BEST_HISTORY, list(history[0]), history)
+    leaderboard.write_final(result / result_folder.BEST_LEADERBOARD, standings)
     return winner
+
+
+def _copy(source: Path, target: Path) -> None:
+    with files.atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def prune(trials: Path, standings: list[Standing], max_epochs: int, keep: str) -> int:
+    """Remove checkpoints of an ended search; histories stay. Returns how many bytes were freed.
+
+    Parameters
+    ----------
+    trials
+        The folder of the trials' memos.
+    standings
+        The lines of `best/leaderboard.csv`.
+    keep
+        `survivors`: those of trials that reached the last epoch stay; `best`: only the best
+        trial's.
+    """
+    if keep == "best":
+        kept = {standings[0].trial}
+    else:
+        kept = {found.trial for found in standings if found.budget == max_epochs}
+    freed = 0
+    for folder in sorted(trials.glob("[0-9]*")):
+        if int(folder.name) in kept:
+            continue
+        for path in [*folder.glob("at-*.pt"), *folder.glob("last.pt")]:
+            freed += path.stat().st_size
+            path.unlink()
+    return freed

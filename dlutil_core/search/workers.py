@@ -2,7 +2,8 @@
 
 The job's own process loads torch, the definition and the data once, with one thread, and forks
 (fork after a multi-threaded torch operation can hang; none has happened by then). On a GPU workers
-are started afresh, since CUDA does not survive a fork. Results cross as builtins and text.
+are started afresh, since CUDA does not survive a fork. What crosses are the
+dataclasses of `messages`, of builtins and text.
 """
 
 from __future__ import annotations
@@ -16,31 +17,37 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
 from dlutil_core.job.devices import device_slot
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.run_spec import RunSpec
-from dlutil_core.search.outcome import Outcome
-from dlutil_core.search.trial_folder import Row
+from dlutil_core.search.messages import Begins, EpochDone, JobFailed, NeedsMemory, Ready, Task
+from dlutil_core.search.outcome import CRASHED, Outcome, outcome
+from dlutil_core.search.trial_folder import EpochRow, Failure
+from dlutil_core.search.trial_key import memo_of
+
+if TYPE_CHECKING:
+    from dlutil_core.search.trainer import Trainer
 
 MAX_DEATHS = 3
-"""A trial whose worker is killed this often in one epoch fails the job."""
+"""A trial whose worker is killed this often in one epoch fails the job; if its worker crashes, the
+trial has failed."""
 
-Progress = Callable[[int, Row], None]
+FAULTS = {
+    signal.SIGSEGV,
+    signal.SIGABRT,
+    signal.SIGBUS,
+    signal.SIGFPE,
+    signal.SIGILL,
+}
+"""Signals that a process brings upon itself; every other one comes from outside: a kill."""
 
-
-@dataclass(frozen=True)
-class Task:
-    """Train this trial of the plan to this many epochs; `alone`: with nothing beside it."""
-
-    trial: dict[str, Any]
-    budget: int
-    alone: bool = False
+Progress = Callable[[int, EpochRow], None]
 
 
 class Worker:
@@ -55,14 +62,28 @@ class Worker:
         self.ready = False
         self.task: Task | None = None
         self.epoch = 0
+        self.since = time.monotonic()
+        self.rows: list[EpochRow] = []
         self.has_live: set[int] = set()
 
     def give(self, task: Task) -> None:
         """Start on a task; a worker that was killed meanwhile is noticed where it is heard."""
         self.task = task
         self.epoch = 0
+        self.rows = []
+        self.since = time.monotonic()
         with suppress(OSError):
-            self.connection.send((task.trial, task.budget, task.alone))
+            self.connection.send(task)
+
+    def has_trained(self, row: EpochRow) -> None:
+        """Take note of an epoch of the task."""
+        self.rows.append(row)
+        self.begins(int(row["epoch"]) + 1)
+
+    def begins(self, epoch: int) -> None:
+        """Take note that an epoch of the task begins."""
+        self.epoch = epoch - 1
+        self.since = time.monotonic()
 
     def stop(self) -> None:
         """End the process at once; nothing in it is worth waiting for."""
@@ -89,7 +110,7 @@ class WorkerPool:
         self.size = workers
         self.progress = progress or (lambda trial, row: None)
         self.workers: list[Worker] = []
-        self.deaths: Counter[tuple[int, int]] = Counter()
+        self.deaths: Counter[tuple[int, int, bool]] = Counter()
         self.early_deaths = 0
 
     def __enter__(self) -> WorkerPool:
@@ -105,9 +126,9 @@ class WorkerPool:
         again: list[Task] = []
         self._run(waiting, results, again)
         for task in again:
-            log.info("trial %d: out of memory, trying it alone", task.trial["trial"])
+            log.info("trial %d: out of memory, trying it alone", task.trial.number)
             self._stop_workers()
-            self._run(deque([Task(task.trial, task.budget, alone=True)]), results, [])
+            self._run(deque([replace(task, alone=True)]), results, [])
         if again:
             self._stop_workers()  # the last one has a device to itself
         return results
@@ -117,9 +138,27 @@ class WorkerPool:
         while waiting or any(w.task for w in self.workers):
             self._hand_out(waiting)
             ends: list[Any] = [w.connection for w in self.workers]
-            for ready in wait(ends):
+            for ready in wait(ends, self._patience()):
                 worker = next(w for w in self.workers if w.connection is ready)
                 self._receive(worker, waiting, results, again)
+
+    def _patience(self) -> float | None:
+        """Seconds until an epoch takes too long, where there is a limit; then it is an error."""
+        limit = self.loaded.spec.epoch_timeout
+        busy = [worker for worker in self.workers if worker.task is not None]
+        if limit is None or not busy:
+            return None
+        slowest = min(busy, key=lambda worker: worker.since)
+        left = slowest.since + 60 * limit - time.monotonic()
+        if left <= 0 and not slowest.connection.poll():
+            assert slowest.task is not None
+            raise UserError(
+                f"trial {slowest.task.trial.number}: epoch {slowest.epoch + 1} takes longer than "
+                f"the {limit:g} minutes of search.epoch_timeout; look for what it waits for, or "
+                f"raise the limit, then run the same command again (configuration: "
+                f"{slowest.task.trial.config})"
+            )
+        return max(left, 0.0)
 
     def _start(self, count: int, alone: bool = False) -> None:
         if len(self.workers) < count:
@@ -140,7 +179,7 @@ class WorkerPool:
         for worker in [w for w in self.workers if w.ready and w.task is None]:
             if not waiting:
                 return
-            own = next((t for t in waiting if t.trial["trial"] in worker.has_live), None)
+            own = next((t for t in waiting if t.trial.number in worker.has_live), None)
             task = own or self._unclaimed(waiting)
             waiting.remove(task)
             worker.give(task)
@@ -148,7 +187,7 @@ class WorkerPool:
     def _unclaimed(self, waiting: deque[Task]) -> Task:
         """The first trial that no other worker keeps in memory, or else simply the first."""
         claimed = set().union(*(w.has_live for w in self.workers))
-        return next((t for t in waiting if t.trial["trial"] not in claimed), waiting[0])
+        return next((t for t in waiting if t.trial.number not in claimed), waiting[0])
 
     def _receive(
         self,
@@ -158,64 +197,100 @@ class WorkerPool:
         again: list[Task],
     ) -> None:
         try:
-            kind, *content = worker.connection.recv()
+            message = worker.connection.recv()
         except (EOFError, OSError):
-            self._died(worker, waiting)
+            self._died(worker, waiting, results)
             return
-        if kind == "ready":
-            worker.ready = True
-            return
-        if kind == "begins":
-            worker.epoch = content[0] - 1
-            return
-        if kind == "epoch":
-            worker.epoch = int(content[1]["epoch"])
-            self.progress(*content)
-            return
-        if kind == "error":
-            if content[1]:
-                log.error("%s", content[1])
-            raise UserError(content[0])
-        assert worker.task is not None
-        if kind == "done":
-            found = Outcome(*content)
-            results[found.trial] = found
-            worker.has_live.add(found.trial)
-        else:
-            assert kind == "memory", kind
-            again.append(worker.task)
-        worker.task = None
+        match message:
+            case Ready():
+                worker.ready = True
+            case Begins(epoch=epoch):
+                worker.begins(epoch)
+            case EpochDone(trial=trial, row=row):
+                worker.has_trained(row)
+                self.progress(trial, row)
+            case JobFailed(sentence=sentence, traceback=trace):
+                if trace:
+                    log.error("%s", trace)
+                raise UserError(sentence)
+            case Outcome(trial=trial):
+                results[trial] = message
+                worker.has_live.add(trial)
+                worker.task = None
+            case NeedsMemory(task=task):
+                again.append(task)
+                worker.task = None
 
-    def _died(self, worker: Worker, waiting: deque[Task]) -> None:
-        """A worker ended by a signal is a kill, not a result: its trial resumes."""
+    def _died(self, worker: Worker, waiting: deque[Task], results: dict[int, Outcome]) -> None:
+        """A worker that was killed is no result: its trial resumes. One that crashes may be one."""
         worker.process.join()
         self.workers.remove(worker)
         worker.connection.close()
-        code = worker.process.exitcode or 0
-        how = f"signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"exit code {code}"
+        death = Death(worker.process.exitcode or 0)
         task = worker.task
         if task is None and not worker.ready:
-            self.early_deaths += 1
-            if self.early_deaths >= MAX_DEATHS:
-                raise UserError(
-                    f"a worker ended with {how} before it trained anything, {MAX_DEATHS} times; if "
-                    "the machine ran out of memory, give the job more or use fewer threads, then "
-                    "run the same command again"
-                )
+            self._died_early(death)
         elif task is not None:
-            trial, epoch = task.trial["trial"], worker.epoch + 1
-            self.deaths[trial, epoch] += 1
-            if self.deaths[trial, epoch] >= MAX_DEATHS:
+            trial, epoch = task.trial.number, worker.epoch + 1
+            self.deaths[trial, epoch, death.by_own_fault] += 1
+            if self.deaths[trial, epoch, death.by_own_fault] < MAX_DEATHS:
+                log.warning("trial %d: its worker ended with %s, the trial resumes", trial, death)
+                waiting.appendleft(task)
+            elif death.by_own_fault:
+                results[trial] = self._crashed(worker, task, death)
+            else:
                 raise UserError(
-                    f"trial {trial}: its worker ended with {how} {MAX_DEATHS} times at epoch "
+                    f"trial {trial}: its worker ended with {death} {MAX_DEATHS} times at epoch "
                     f"{epoch}; if the machine ran out of memory, give the job more or use fewer "
                     f"threads, then run the same command again (configuration: "
-                    f"{task.trial['config']})"
+                    f"{task.trial.config})"
                 )
-            log.warning("trial %d: its worker ended with %s, the trial resumes", trial, how)
-            waiting.appendleft(task)
         alone = task is not None and task.alone
         self._start(min(self.size, len(self.workers) + 1), alone)
+
+    def _died_early(self, death: Death) -> None:
+        self.early_deaths += 1
+        if self.early_deaths >= MAX_DEATHS:
+            raise UserError(
+                f"a worker ended with {death} before it trained anything, {MAX_DEATHS} times; if "
+                "the machine ran out of memory, give the job more or use fewer threads, then "
+                "run the same command again"
+            )
+
+    def _crashed(self, worker: Worker, task: Task, death: Death) -> Outcome:
+        """The outcome of a trial that ends its process, kept in its memo like any other failure."""
+        memo = memo_of(self.loaded, task.trial)
+        with memo.lock():
+            memo.prepare()
+            rows = memo.record().rows
+            rows += [row for row in worker.rows if row["epoch"] > len(rows)]
+            epoch = len(rows) + 1
+            message = f"ended its process with {death} in epoch {epoch}, {MAX_DEATHS} times"
+            log.info("trial %d failed in epoch %d: it %s", task.trial.number, epoch, message)
+            if rows:
+                memo.write_history(rows)
+            memo.write_failure(Failure(epoch, CRASHED, message, f"{message}\n"))
+            patience = self.loaded.spec.options.early_stop
+            found = outcome(task.trial.number, memo.record(), task.budget, patience)
+        assert found is not None
+        return found
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a worker ended: `code` is its exit code, or minus the signal."""
+
+    code: int
+
+    @property
+    def by_own_fault(self) -> bool:
+        """Whether what runs in it ended it: by a crash, or by `os._exit`."""
+        return self.code >= 0 or -self.code in FAULTS
+
+    def __str__(self) -> str:
+        if self.code >= 0:
+            return f"exit code {self.code}"
+        return f"signal {-self.code} ({signal.strsignal(-self.code)})"
 
 
 def worker_main(
@@ -228,47 +303,45 @@ def worker_main(
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=leave_with, args=(parent,), daemon=True).start()
     from dlutil_core.search.trainer import Trainer
 
     loaded = carried if isinstance(carried, LoadedRun) else LoadedRun(carried)
 
-    def progress(trial: int, row: Row) -> None:
-        connection.send(("epoch", trial, row))
+    def progress(trial: int, row: EpochRow) -> None:
+        connection.send(EpochDone(trial, row))
 
     def begins(_: int, epoch: int) -> None:
-        connection.send(("begins", epoch))
+        connection.send(Begins(epoch))
 
     try:
         places = loaded.spec.trials_per_gpu
         with device_slot(loaded.device_kind, places, on_own) as device:
-            connection.send(("ready",))
+            connection.send(Ready())
             trainer = Trainer(loaded, progress, device, begins)
             while True:
-                trial, budget, alone = connection.recv()
-                connection.send(_answer(trainer, trial, budget, alone))
+                connection.send(_answer(trainer, connection.recv()))
     except UserError as error:
-        connection.send(("error", str(error), ""))
+        connection.send(JobFailed(str(error)))
         connection.recv()
     except (EOFError, OSError):
         os._exit(0)
 
 
-def _answer(trainer: Any, trial: dict[str, Any], budget: int, alone: bool) -> tuple[Any, ...]:
+def _answer(trainer: Trainer, task: Task) -> Outcome | NeedsMemory | JobFailed:
     from dlutil_core.search.trainer import OutOfMemory
 
     try:
-        found = trainer.train(trial, budget, alone)
+        return trainer.train(task.trial, task.budget, task.alone)
     except OutOfMemory:
-        return ("memory",)
+        return NeedsMemory(task)
     except UserError as error:
-        return ("error", str(error), "")
+        return JobFailed(str(error))
     except Exception:
-        return ("error", f"trial {trial['trial']}: dlutil failed", traceback.format_exc())
-    return ("done", found.trial, found.rows, found.status, found.message, found.traceback)
+        return JobFailed(f"trial {task.trial.number}: dlutil failed", traceback.format_exc())
 
 
-def _leave_with(parent: int) -> None:
+def leave_with(parent: int) -> None:
     """End when the job that started this worker is gone."""
     while os.getppid() == parent:
         time.sleep(0.3)

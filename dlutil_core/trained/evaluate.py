@@ -9,21 +9,25 @@ from typing import Any
 import numpy as np
 
 from dlutil_core.common import files
+from dlutil_core.common.hashes import sha256_file
 from dlutil_core.common.logs import log
 from dlutil_core.common.nested import tree_leaves
+from dlutil_core.common.reads import Read
 from dlutil_core.common.seeds import loader_seed, seed_everything
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.model.base import BaseModel
 from dlutil_core.model.epoch_outputs import numpy_tree
 from dlutil_core.trained.load import restore_model
+from dlutil_core.trained.provenance import data_sha256, test_provenance
 
 
-def evaluate_best(loaded: LoadedRun, model_file: Path, out: Path) -> dict[str, float | None]:
-    """Write `metrics.json` and `outputs.npz` (labels and predictions, in record order).
+def evaluate_best(loaded: LoadedRun, model_file: Path, out: Path) -> tuple[Read, ...]:
+    """Write `metrics.json`, `outputs.npz` (labels and predictions, in record order) and
+    `provenance.json`.
 
     Returns
     -------
-    The metrics: those of `eval_metrics`, and `loss`; `None` where one is not defined.
+    What was read for it.
     """
     model = restore_model(loaded, model_file)
     spec = loaded.spec
@@ -43,4 +47,7 @@ def evaluate_best(loaded: LoadedRun, model_file: Path, out: Path) -> dict[str, f
         np.savez_compressed(file, **arrays)
     files.write_json(out / "metrics.json", metrics)
     log.info("test: %s", ", ".join(f"{n} {files.format_field(v)}" for n, v in metrics.items()))
-    return metrics
+    reads = loaded.reads()
+    data = data_sha256(reads, spec.data_dir)
+    files.write_json(out / "provenance.json", test_provenance(spec, sha256_file(model_file), data))
+    return reads

@@ -9,16 +9,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dlutil_core.common.environment import unlike
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_json
 from dlutil_core.common.logs import tell
 from dlutil_core.definition.executed import Definition
 from dlutil_core.fingerprint.analysis import analyse
 from dlutil_core.job.loaded_run import LoadedRun, set_up_torch
-from dlutil_core.job.run_spec import RunSpec
+from dlutil_core.job.run_spec import RunSpec, hashed_env
 from dlutil_core.model.checkpoint import read_checkpoint
 from dlutil_core.model.options import TrainingOptions
+from dlutil_core.trained.provenance import recorded_env
 from dlutil_core.trained.source import KeptSource, kept_source, search_path
 
 
@@ -26,7 +26,7 @@ class KeptRun(LoadedRun):
     """A run whose definition is the one that a result folder keeps."""
 
     @cached_property
-    def source(self) -> KeptSource:
+    def kept(self) -> KeptSource:
         """The kept definition, executed apart from others; torch is set up before."""
         set_up_torch(self.device_kind, self.spec.options)
         try:
@@ -40,11 +40,11 @@ class KeptRun(LoadedRun):
     @cached_property
     def definition(self) -> Definition:
         """The executed `def.py`."""
-        return self.source.definition
+        return self.kept.definition
 
     def model(self, config: dict[str, Any], device: str | None = None) -> Any:
         """A new model of this configuration."""
-        with self.source.modules():
+        with self.kept.modules():
             return super().model(config, device)
 
 
@@ -76,6 +76,7 @@ def _run_of(loaded: LoadedRun, best: Path) -> LoadedRun:
     trained = read_json(best / "provenance.json")["definition"]["train"].partition("+")[0]
     if analyse(loaded.spec.definition, search_path()).fingerprints["train"] == trained:
         return loaded
+    _ = loaded.definition  # What the model reads is part of what this run reads.
     tell(f"{loaded.spec.definition} was edited after training: the model is that of {kept}")
     return KeptRun(replace(loaded.spec, definition=str(kept)))
 
@@ -107,7 +108,11 @@ def load(
     loader of inputs, for example `MatrixBatchGenerator(X)`, and returns a numpy array.
     """
     folder = Path(result)
-    return restore_model(trained_run(folder, definition, device, env), folder / "best/model.pt")
+    run = trained_run(folder, definition, device, env)
+    try:
+        return restore_model(run, folder / "best" / "model.pt")
+    finally:
+        run.opened.stop()
 
 
 def trained_run(
@@ -119,7 +124,8 @@ def trained_run(
     """The run of a result folder, without its data; says which file is executed."""
     if not (folder / "best" / "model.pt").is_file():
         raise UserError(f"{folder}: holds no trained model (best/model.pt); give a result folder")
-    config = read_json(folder / "best" / "provenance.json")["config"]
+    provenance = read_json(folder / "best" / "provenance.json")
+    config = provenance["config"]
     path = definition_of(folder, definition)
     spec = RunSpec(
         definition=path,
@@ -129,17 +135,23 @@ def trained_run(
         device=device,
         threads=config["threads_per_trial"],
         options=TrainingOptions(**config["options"] | {"compile": False}),  # needs no compiler
-        env=dict(env or {}),
     )
+    os.environ.update(env or {})
     is_kept = definition is None and kept_source(folder / "best") is not None
     run = KeptRun(spec) if is_kept else LoadedRun(spec)
-    for name in unlike(config["env"]):
+    for name in _other_values(recorded_env(provenance)):
         tell(
             f"warning: {folder}: the model was trained with another value of the environment "
             f"variable {name}; set it, or give load(..., env={{...}})"
         )
     tell(f"executing {path}")
     return run
+
+
+def _other_values(env_sha256: Mapping[str, str]) -> list[str]:
+    """Names of variables whose values in the environment are not those of these hashes."""
+    there = hashed_env([name for name in env_sha256 if name in os.environ], os.environ)
+    return [name for name, sha256 in env_sha256.items() if there.get(name) != sha256]
 
 
 def definition_of(result: str | os.PathLike[str], definition: str | None) -> str:

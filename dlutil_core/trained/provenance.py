@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import PackageNotFoundError, version
+import os
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from dlutil_core.common.environment import hashed_env
-from dlutil_core.job.run_spec import RESULT_VERSION, RunSpec
+from dlutil_core.common.errors import UserError
+from dlutil_core.common.identity import DATA, Identity, identity_path
+from dlutil_core.common.reads import FILE, Read
+from dlutil_core.common.version import __version__, package_versions
+from dlutil_core.job.run_spec import RESULT_VERSION, RunSpec, hashed_env
+
+PACKAGES = ("python", "torch", "numpy", "h5py")
 
 
-def versions() -> dict[str, str]:
-    """Versions of what computes the results."""
-    found = {"python": platform.python_version()}
-    for package in ("torch", "numpy", "h5py"):
-        found[package] = version(package).partition("+")[0]
-    return found
+def data_sha256(reads: Iterable[Read], data_dir: str) -> dict[str, str]:
+    """Hashes of the files below the data folder that were read, by name."""
+    start = os.path.abspath(data_dir).rstrip("/") + "/"
+    files = (read for read in reads if read.kind == FILE and read.path.startswith(start))
+    return {read.path.removeprefix(start): read.sha256 for read in sorted(files)}
 
 
-def dlutil_version() -> str:
-    """The version of dlutil; of a checkout that is not installed, the package's own word."""
-    try:
-        return version("dlutil")
-    except PackageNotFoundError:
-        from dlutil_core.common.version import __version__
+def training_data(result: Path, steps: Iterable[str]) -> dict[str, str]:
+    """Hashes of the files below the data folder that these steps read, by name.
 
-        return __version__
+    Raises
+    ------
+    UserError
+        A step has no identity: its results are not whole.
+    """
+    found: dict[str, str] = {}
+    for step in steps:
+        identity = Identity.read(identity_path(result, step))
+        if identity is None:
+            raise UserError(
+                f"{identity_path(result, step)}: is missing; run the same command again"
+            )
+        files = {r.path: r.sha256 for r in identity.reads if r.kind == FILE}
+        files |= {name: sha256 for name, sha256 in identity.inputs.items() if sha256 is not None}
+        found |= {k.removeprefix(DATA): v for k, v in files.items() if k.startswith(DATA)}
+    return dict(sorted(found.items()))
 
 
 def training_provenance(
-    spec: RunSpec, plan: dict[str, Any], plan_sha256: str, data: dict[str, str]
+    spec: RunSpec, search: dict[str, Any], plan_sha256: str, data: dict[str, str]
 ) -> dict[str, Any]:
     """The content of `best/provenance.json`.
 
@@ -37,23 +53,23 @@ def training_provenance(
     ----------
     spec
         The run; paths and cores are left out.
-    plan, plan_sha256
-        The content of `search/plan.json` and its file's hash.
+    search, plan_sha256
+        How the search was planned, and the hash of `search/plan.json`.
     data
         Hashes of the training files by name.
     """
     return {
-        "dlutil": dlutil_version(),
+        "dlutil": __version__,
         "result_version": RESULT_VERSION,
-        "versions": versions(),
+        "versions": package_versions(PACKAGES),
         "config": {
             "seed": spec.seed,
             "batch_size": spec.batch_size,
             "device": spec.device,
             "threads_per_trial": spec.threads,
-            "search": {k: plan[k] for k in ("method", "max_epochs", "eta")},
+            "search": search,
             "options": spec.options.identity(),
-            "env": hashed_env(spec.env),
+            "env_sha256": hashed_env(spec.env, os.environ),
         },
         "definition": {"train": spec.fingerprint},
         "plan_sha256": plan_sha256,
@@ -61,13 +77,23 @@ def training_provenance(
     }
 
 
+def recorded_env(provenance: dict[str, Any]) -> dict[str, str]:
+    """Hashes of the environment variables that were part of the training.
+
+    `provenance` is the content of `best/provenance.json`; version 0.1 kept the values themselves.
+    """
+    config = provenance["config"]
+    values = config.get("env", {})
+    return {**hashed_env(values, values), **config.get("env_sha256", {})}
+
+
 def test_provenance(spec: RunSpec, model_sha256: str, data: dict[str, str]) -> dict[str, Any]:
     """The content of `test/provenance.json`: what the evaluation came from."""
     return {
-        "dlutil": dlutil_version(),
-        "versions": versions(),
+        "dlutil": __version__,
+        "versions": package_versions(PACKAGES),
         "definition": {"test": spec.fingerprint},
-        "env": hashed_env(spec.env),
+        "env_sha256": hashed_env(spec.env, os.environ),
         "model_sha256": model_sha256,
         "data_sha256": data,
     }

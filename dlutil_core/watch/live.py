@@ -8,7 +8,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlutil_core.watch.state import Bracket, Rung, State, read_state
+from dlutil_core.watch.state import BracketState, RungState, State, read_state
 from dlutil_core.watch.text import counted, duration, facts, summary
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Speed:
 
     def add(self, state: State) -> None:
         """Take note of a state."""
-        self.seen.append((state.now, sum(f.epochs for f in state.folders.values())))
+        self.seen.append((state.now, sum(t.epochs for t in state.trials.values())))
         while self.seen[-1][0] - self.seen[0][0] > WINDOW:
             self.seen.popleft()
 
@@ -77,9 +77,9 @@ def view(state: State, speed: Speed) -> Group:
     from rich.console import Group
     from rich.text import Text
 
-    done, planned = state.trained_epochs, state.planned_epochs
-    title = Text(f"{counted(len(state.plan['trials']), 'trial')} of up to ", style="bold")
-    title.append(f"{counted(state.plan['max_epochs'], 'epoch')}  ")
+    done, planned = state.trained_epochs, state.plan.epochs
+    title = Text(f"{counted(state.plan.trial_count, 'trial')} of up to ", style="bold")
+    title.append(f"{counted(state.plan.max_epochs, 'epoch')}  ")
     title.append(bar(done, planned))
     title.append(f"  {done}/{planned} epochs")
     lines: list[Any] = [title, _table(state)]
@@ -99,8 +99,7 @@ def view(state: State, speed: Speed) -> Group:
 
 
 def _trial(state: State, trial: int) -> str:
-    folder = state.folders[trial]
-    return f"{trial} (epoch {folder.epochs})"
+    return f"{trial} (epoch {state.trials[trial].epochs})"
 
 
 def _table(state: State) -> Any:
@@ -115,15 +114,15 @@ def _table(state: State) -> Any:
     return table
 
 
-def _row(bracket: Bracket, index: int, rung: Rung) -> list[str]:
-    ended = rung.done + rung.failed
-    full = bracket.finished or ended >= rung.trials
+def _row(bracket: BracketState, index: int, rung: RungState) -> list[str]:
+    ended, trials = rung.done + rung.failed, rung.planned.trials
+    full = bracket.finished or ended >= trials
     return [
         str(bracket.number) if index == 0 else "",
         str(index),
-        str(rung.epochs),
-        bar(rung.trials if full else ended, rung.trials),
-        f"{rung.done}/{rung.trials}",
+        str(rung.planned.budget),
+        bar(trials if full else ended, trials),
+        f"{rung.done}/{trials}",
         f"[yellow]{len(rung.running)}[/]" if rung.running else "",
         f"[red]{rung.failed}[/]" if rung.failed else "",
         str(rung.waiting) if rung.waiting and not bracket.finished else "",

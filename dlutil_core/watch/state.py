@@ -12,12 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
+from dlutil_core.common import result_folder as paths
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_csv, read_json
 from dlutil_core.search.outcome import Outcome, outcome, promoted, ranked
-from dlutil_core.search.trial_folder import AT_EPOCH, Failure, Record, Row, parse_row
+from dlutil_core.search.plan import Bracket, Plan, Rung, Trial
+from dlutil_core.search.trial_folder import AT_EPOCH, EpochRow, Failure, Record, parse_row
 
 QUIET = 60.0
 """A trial that has written nothing for so many seconds, or five of its epochs, is not running."""
@@ -27,7 +28,7 @@ PAUSE = 20.0
 
 
 @dataclass
-class TrialFolder:
+class TrialState:
     """What a trial's folder says."""
 
     record: Record = field(default_factory=Record)
@@ -49,11 +50,10 @@ class TrialFolder:
 
 
 @dataclass
-class Rung:
+class RungState:
     """A rung and its trials, as far as they are known."""
 
-    trials: int
-    epochs: int
+    planned: Rung
     done: int = 0
     failed: int = 0
     running: list[int] = field(default_factory=list)
@@ -61,15 +61,15 @@ class Rung:
     @property
     def waiting(self) -> int:
         """Trials that have not been started, or not been promoted yet."""
-        return max(self.trials - self.done - self.failed - len(self.running), 0)
+        return max(self.planned.trials - self.done - self.failed - len(self.running), 0)
 
 
 @dataclass
-class Bracket:
+class BracketState:
     """A bracket and its rungs."""
 
     number: int
-    rungs: list[Rung]
+    rungs: list[RungState]
     finished: bool = False
 
 
@@ -77,11 +77,10 @@ class Bracket:
 class State:
     """A search at one moment."""
 
-    plan: dict[str, Any]
-    brackets: list[Bracket]
-    folders: dict[int, TrialFolder]
+    plan: Plan
+    brackets: list[BracketState]
+    trials: dict[int, TrialState]
     best: Outcome | None
-    planned_epochs: int
     remaining_epochs: int
     now: float
 
@@ -98,17 +97,17 @@ class State:
     @property
     def failed(self) -> list[int]:
         """Trials that failed."""
-        return [j for j, f in self.folders.items() if _failed(f)]
+        return [j for j, t in self.trials.items() if _failed(t)]
 
     @property
     def trained_epochs(self) -> int:
         """Epochs that are stored."""
-        return self.planned_epochs - self.remaining_epochs
+        return self.plan.epochs - self.remaining_epochs
 
     @property
     def epochs_per_second(self) -> float | None:
         """Saved epochs by the time between them, pauses left out."""
-        return speed([folder.saved for folder in self.folders.values()])
+        return speed([trial.saved for trial in self.trials.values()])
 
     @property
     def seconds_left(self) -> float | None:
@@ -125,93 +124,89 @@ def read_state(result: Path, now: float) -> State:
     now
         The time in seconds, to tell trials that run from those that were cut off.
     """
-    path = result / "search" / "plan.json"
+    path = result / paths.PLAN
     if not path.is_file():
         raise UserError(f"{result}: holds no search ({path} is missing); give a result folder")
-    plan = read_json(path)
-    folders = {t["trial"]: _folder(result, t) for t in plan["trials"]}
+    plan = Plan.read(path)
+    trials = {t.number: _trial_state(result, t) for t in plan.trials}
     patience = _patience(result)
     brackets, best = [], []
-    planned = remaining = 0
-    for entry in plan["brackets"]:
-        bracket, outcomes, todo = _bracket(entry, folders, patience, now)
+    remaining = 0
+    for planned in plan.brackets:
+        bracket, outcomes, todo = _bracket_state(planned, trials, patience, now)
         brackets.append(bracket)
         best += outcomes
-        before = 0
-        for rung in entry["rungs"]:
-            planned += rung["trials"] * (rung["epochs"] - before)
-            before = rung["epochs"]
         remaining += todo
     order = [o for o in ranked(best) if not o.failed]
-    return State(plan, brackets, folders, order[0] if order else None, planned, remaining, now)
+    return State(plan, brackets, trials, order[0] if order else None, remaining, now)
 
 
-def _bracket(
-    entry: dict[str, Any], folders: dict[int, TrialFolder], patience: int | None, now: float
-) -> tuple[Bracket, list[Outcome], int]:
+def _bracket_state(
+    planned: Bracket, trials: dict[int, TrialState], patience: int | None, now: float
+) -> tuple[BracketState, list[Outcome], int]:
     """A bracket's state, the outcomes so far, and how many epochs are to be trained."""
-    rungs = [Rung(r["trials"], r["epochs"]) for r in entry["rungs"]]
+    rungs = [RungState(rung) for rung in planned.rungs]
     last: dict[int, Outcome] = {}
-    candidates: list[int] | None = list(entry["trials"])
-    remaining = before = 0
-    for index, rung in enumerate(rungs):
+    candidates: list[int] | None = list(planned.trials)
+    remaining = 0
+    for index, (state, rung) in enumerate(zip(rungs, planned.rungs, strict=True)):
         if candidates is None:  # not decided yet who is promoted
-            remaining += rung.trials * (rung.epochs - before)
-            before = rung.epochs
+            remaining += rung.trials * rung.new_epochs
             continue
-        found = {j: outcome(j, folders[j].record, rung.epochs, patience) for j in candidates}
+        before = rung.budget - rung.new_epochs
+        found = {j: outcome(j, trials[j].record, rung.budget, patience) for j in candidates}
         ended = [o for o in found.values() if o is not None]
         for j, result in found.items():
             if result is not None:
                 last[j] = result
             else:
-                remaining += rung.epochs - max(before, min(folders[j].epochs, rung.epochs))
-                last |= _so_far(j, folders[j])
-                if _active(folders[j], before, now):
-                    rung.running.append(j)
-        rung.failed = sum(o.failed for o in ended)
-        rung.done = len(ended) - rung.failed
-        before = rung.epochs
+                remaining += rung.budget - max(before, min(trials[j].epochs, rung.budget))
+                last |= _so_far(j, trials[j])
+                if _active(trials[j], before, now):
+                    state.running.append(j)
+        state.failed = sum(o.failed for o in ended)
+        state.done = len(ended) - state.failed
         if len(ended) < len(candidates):
             candidates = None
         elif index + 1 < len(rungs):
-            candidates = promoted(ranked(ended), rungs[index + 1].trials)
-    return Bracket(entry["bracket"], rungs, candidates is not None), list(last.values()), remaining
+            candidates = promoted(ranked(ended), planned.slots_after(index))
+    finished = candidates is not None
+    return BracketState(planned.number, rungs, finished), list(last.values()), remaining
 
 
-def _so_far(trial: int, folder: TrialFolder) -> dict[int, Outcome]:
+def _so_far(trial: int, state: TrialState) -> dict[int, Outcome]:
     """What a trial that is in the middle of a rung has reached."""
-    found = outcome(trial, folder.record, folder.epochs, None) if folder.epochs else None
+    found = outcome(trial, state.record, state.epochs, None) if state.epochs else None
     return {trial: found} if found is not None else {}
 
 
-def _active(folder: TrialFolder, before: int, now: float) -> bool:
+def _active(trial: TrialState, before: int, now: float) -> bool:
     """Whether a trial shows signs of life within its rung."""
-    if not folder.written:
+    if not trial.written:
         return False
-    recent = now - folder.written <= max(QUIET, 5 * folder.seconds_per_epoch)
-    return recent and (folder.epochs > before or before == 0)
+    recent = now - trial.written <= max(QUIET, 5 * trial.seconds_per_epoch)
+    return recent and (trial.epochs > before or before == 0)
 
 
-def _failed(folder: TrialFolder) -> bool:
-    record = folder.record
+def _failed(trial: TrialState) -> bool:
+    record = trial.record
     found = outcome(0, record, max(len(record.rows), 1 if record.failure else 0), None)
     if record.failure is not None and found is not None and not found.failed:
         return len(record.rows) >= record.failure.epoch - 1
     return found is not None and found.failed
 
 
-def _folder(result: Path, trial: dict[str, Any]) -> TrialFolder:
+def _trial_state(result: Path, trial: Trial) -> TrialState:
     """Read a trial's folder; one of another configuration or seed counts as empty."""
-    path = result / "search" / "trials" / f"{trial['trial']:05d}"
+    path = result / paths.trial(trial.number)
     try:
         config = json.loads((path / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return TrialFolder()
-    same = isinstance(config, dict) and all(config.get(k) == trial[k] for k in ("seed", "config"))
-    if not same:
-        return TrialFolder()
-    rows: list[Row] = []
+        return TrialState()
+    wanted = (trial.seed, trial.config)
+    if not isinstance(config, dict) or (config.get("seed"), config.get("config")) != wanted:
+        return TrialState()
+    rows: list[EpochRow] = []
     with suppress(OSError, ValueError, UnicodeDecodeError):
         rows = [parse_row(row) for row in read_csv(path / "history.csv")]
     failure = None
@@ -231,13 +226,13 @@ def _folder(result: Path, trial: dict[str, Any]) -> TrialFolder:
                 number = int(epoch[1]) if epoch else len(rows)
                 saved[number] = min(saved.get(number, status.st_mtime), status.st_mtime)
     kept = sorted((e, t) for e, t in saved.items() if 0 < e <= len(rows))
-    return TrialFolder(Record(rows, failure), max(times), kept, sizes)
+    return TrialState(Record(rows, failure), max(times), kept, sizes)
 
 
 def _patience(result: Path) -> int | None:
     """`early_stop` of the run, if it left a note of its config."""
     with suppress(UserError, KeyError, TypeError):
-        found = read_json(result / "logs" / "run.json")["config"]["early_stop"]
+        found = read_json(result / paths.RUN_NOTE)["config"]["early_stop"]
         return int(found) if found is not None else None
     return None
 

@@ -13,19 +13,19 @@ def summary(state: State) -> str:
     rows = [["bracket", "rung", "to epoch", "trials", "done", "running", "failed", "waiting"]]
     for bracket in state.brackets:
         for index, rung in enumerate(bracket.rungs):
-            counts = (rung.trials, rung.done, len(rung.running), rung.failed, rung.waiting)
+            counts = (rung.planned.trials, rung.done, len(rung.running), rung.failed, rung.waiting)
             name = str(bracket.number) if index == 0 else ""
-            rows.append([name, str(index), str(rung.epochs), *map(str, counts)])
+            rows.append([name, str(index), str(rung.planned.budget), *map(str, counts)])
     return "\n".join([*table(rows), "", *facts(state)]) + "\n"
 
 
 def facts(state: State) -> list[str]:
     """Sentences under the table: the best so far, speed, time left."""
-    done, planned = state.trained_epochs, state.planned_epochs
+    done, planned = state.trained_epochs, state.plan.epochs
     found = [f"{done} of {planned} epochs are trained ({done / planned:.0%})."]
     best = state.best
     if best is not None:
-        config = json.dumps(state.plan["trials"][best.trial]["config"])
+        config = json.dumps(state.plan.trials[best.trial].config)
         found.append(
             f"Best so far: trial {best.trial}, reward {best.score:.6g} in epoch {best.best_epoch}, "
             f"{config}"

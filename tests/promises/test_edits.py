@@ -155,11 +155,11 @@ ROWS = [
     Row("all of it touched", touch_all_but_results, NOTHING),
     Row("a new file that nothing reads", save("other.npy", 9), NOTHING),
     # Data.
-    Row("training data", change_training_data, {"digest": 1} | TRAINING),
-    Row("validation data", save("valid.npy", 10), {"digest": 1} | TRAINING),
-    Row("test data", save("test.npy", 10), {"digest": 1} | EVALUATION),
-    Row("a predicted file", save("new.npy", 10), {"digest": 1} | PREDICTION),
-    Row("a file to predict added", add_prediction, {"digest": 1} | PREDICTION),
+    Row("training data", change_training_data, TRAINING),
+    Row("validation data", save("valid.npy", 10), TRAINING),
+    Row("test data", save("test.npy", 10), EVALUATION),
+    Row("a predicted file", save("new.npy", 10), PREDICTION),
+    Row("a file to predict added", add_prediction, PREDICTION),
     Row("a file to predict left out", configure(predict=[]), {"manifest": 1}),
     # The config.
     Row("seed", configure(seed=4), SEARCH),
@@ -197,7 +197,7 @@ def test_the_dry_run_is_true(finished: Project, tmp_path: Path, tally: Counter[s
     project = finished.copy(tmp_path / "project")
     project.forget_epochs()
     add_prediction(project)
-    assert dict(project.succeed().ran) == {"digest": 1} | PREDICTION
+    assert dict(project.succeed().ran) == PREDICTION
     in_definition('load(data_dir + "/test.npy")', 'load(data_dir + "/test.npy")[1:]')(project)
     metrics = (project.result / "test" / "metrics.json").read_text()
     assert dict(project.succeed().ran) == EVALUATION
@@ -219,13 +219,14 @@ def test_a_touched_project_keeps_its_manifest(finished: Project, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_a_new_file_without_data_files_retrains_and_says_so(tmp_path: Path) -> None:
-    """Which files a loader reads is not known then, so that a new one is taken to be read."""
+def test_without_data_files_what_is_read_counts_and_nothing_else(tmp_path: Path) -> None:
     search = {"max_epochs": 1}
     project = Project.make(tmp_path / "project", data_files={}, search=search, predict=[])
     project.succeed()
     save("other.npy", 9)(project)
-    done = project.succeed()
-    assert dict(done.ran) == {"digest": 1} | {"bracket": 1, "select": 1} | EVALUATION
-    assert "other.npy" in done.output
-    assert "data_files" in done.output
+    (project.folder / "data" / "notes.txt~").write_text("an editor's backup")
+    assert project.would_run() == Counter()
+    save("test.npy", 10)(project)
+    assert dict(project.would_run()) == EVALUATION
+    change_training_data(project)
+    assert dict(project.would_run()) == {"bracket": 1, "select": 1} | EVALUATION

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -73,8 +74,8 @@ def test_the_environment_reaches_def_py_and_is_part_of_the_run(
 ) -> None:
     out = searched[0] / "out"
     assert json.loads((out / "best" / "config.json").read_text())["scale"] == 2.0
-    assert json.loads((out / "best" / "provenance.json").read_text())["config"]["env"] == {
-        "SCALE": "2"
+    assert json.loads((out / "best" / "provenance.json").read_text())["config"]["env_sha256"] == {
+        "SCALE": hashlib.sha256(b"SCALE=2").hexdigest()
     }
 
 

@@ -1,19 +1,29 @@
-# Reads the config, names things, and says what is wrong before anything runs.
+# Reads the config, names things, says what is wrong before anything runs, and judges what is there.
 
+import logging
+import os
 import shlex
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(workflow.current_basedir).parent.parent
 if (ROOT / "dlutil_core").is_dir() and str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from dlutil_core.run import lifecycle
 from dlutil_core.common.errors import UserError
+from dlutil_core.common import result_folder
+from dlutil_core.common.hash_memory import HashMemory
+from dlutil_core.run import arguments, result_files
+from dlutil_core.run.checks import check
 from dlutil_core.run.job_sizes import JobSizes
-from dlutil_core.run.warnings import search_warnings
-from dlutil_core.run.run_config import BEST_FILES, RunConfig, placed
-from dlutil_core.run.lifecycle import linked_alone
+from dlutil_core.run.judge import Judge, check_search
+from dlutil_core.run.lifecycle import Lifecycle, linked_alone
+from dlutil_core.run.report_arguments import report_arguments as arguments_of_report
+from dlutil_core.run.requests import Requests, stale_flag
+from dlutil_core.run.run_config import RunConfig, placed
+from dlutil_core.run.steps import Steps
+from dlutil_core.run.warnings import result_warnings
 
 # A module's prefix is put before what the run writes; Snakemake would put it before what it reads too,
 # and before no parameter.
@@ -21,29 +31,45 @@ MODIFIER = workflow.modifier.path_modifier
 PLACED = placed(config, MODIFIER.replace_prefix)
 MODIFIER.prefix = MODIFIER._prefix_replacements = MODIFIER.inner_modifier = None
 
+# Jobs of a cluster read this file too; what is to be made was decided by the run itself.
+JUDGES = workflow.is_main_process
+
 try:
     RUN = RunConfig(PLACED)
-    RUN.check()
+    RUN.set_environment()
+    check(RUN)
+    SIZES = JobSizes(RUN.values, RUN.plan)
+    STEPS = Steps(RUN, SIZES)
+    if JUDGES:
+        check_search(STEPS, HashMemory())
+    JUDGE = Judge(STEPS, HashMemory()) if JUDGES else None
+    FLAG = stale_flag(JUDGES)
+    REQUESTS = Requests(JUDGES)
 except UserError as error:
     # One sentence and exit code 1; an exception would print Snakemake's own traceback.
     sys.exit(f"error: {error}")
-if workflow.is_main_process:
-    for warning in search_warnings(RUN):
-        print(f"warning: {warning}", file=sys.stderr)
+if JUDGES:
+    for text in result_warnings(RUN, JUDGE):
+        print(f"warning: {text}", file=sys.stderr)
 
 CFG = RUN.values
 DATA = RUN.data
 RESULT = RUN.result
 DEFINITION = RUN.definition
-SIZES = JobSizes(CFG, RUN.plan)
 JOBS = SIZES.kind
 GPUS = SIZES.gpus
 BRACKETS = {bracket.number: bracket for bracket in RUN.plan.brackets}
 KEEP = CFG["keep_checkpoints"]
 PRUNED = [f"{RESULT}/logs/pruned.txt"] if RUN.trains and KEEP != "all" else []
 
+# Outputs are kept until they are made again (`update`); that a job which fails had none yet is no news.
+logging.getLogger("snakemake.logging").addFilter(
+    lambda record: not record.getMessage().startswith("Cannot restore ")
+)
+
 # The interpreter that runs this workflow, or the one of the rule's conda environment, which finds
-# dlutil in a checkout or, alone and without the packages beside it, where it is installed.
+# dlutil in a checkout or, alone and without the packages beside it, where it is installed. The order of
+# sets and the encoding of files are the same in every job.
 DEPLOYED = workflow.deployment_settings.deployment_method
 PYTHON = f"{'python' if DEPLOYED else shlex.quote(sys.executable)} -P"
 IMPORTED_FROM = ROOT
@@ -51,39 +77,96 @@ if not (ROOT / "dlutil_core").is_dir():
     IMPORTED_FROM = linked_alone(ROOT, Path(".snakemake/dlutil")) if DEPLOYED else None
 if IMPORTED_FROM:
     PYTHON = f"PYTHONPATH={shlex.quote(str(IMPORTED_FROM))}${{PYTHONPATH:+:$PYTHONPATH}} {PYTHON}"
+PYTHON = f"PYTHONHASHSEED=0 PYTHONUTF8=1 {PYTHON}"
 SCRIPTS = shlex.quote(str(ROOT / "scripts"))
 # What `--sdm conda` makes for the jobs; PYTHONPATH brings dlutil itself.
 ENVIRONMENT = str(ROOT / "environment.yml")
 
-TRAIN_ARGUMENTS = RUN.arguments("train")
-TEST_ARGUMENTS = RUN.arguments("test")
-PREDICT_ARGUMENTS = RUN.arguments("predict")
+
+def stale(step):
+    """Whether a step is to be made; a job asks nothing."""
+    return JUDGE is not None and JUDGE.is_stale(step)
 
 
-def script(name, arguments=""):
-    """The command that runs a script, for `params`.
-
-    It is a function that takes the input files, since Snakemake does not compare the values of these:
-    where dlutil and its Python lie is no reason to run a job again.
-    """
-    return lambda wildcards, input: f"{PYTHON} {SCRIPTS}/{name}.py {arguments}".rstrip()
+def flag(step):
+    """An input that makes Snakemake run a step which is to be made."""
+    return [local(FLAG)] if stale(step) else []
 
 
-wildcard_constraints:
-    bracket=r"\d+",
-    rung=r"\d+",
-    job=r"\d+",
-    file=r".+",
-    subpath=r".+",
+def flag_of(request):
+    """The same for a step that is judged when it is asked for: a trial job, a ranking."""
+    return [local(FLAG)] if JUDGE is not None and JUDGE.wants(request) else []
 
 
-def data_files(names):
-    """Files below the data folder: their content is known by their digest, not by their time."""
+def made_by(step, paths):
+    """Results of another step as inputs: their times count where it runs, and never else."""
+    return paths if stale(step) else [ancient(path) for path in paths]
+
+
+def results(names):
+    return [f"{RESULT}/{name}" for name in names]
+
+
+def in_data(names):
     return [f"{DATA}/{name}" for name in names]
 
 
-def digests(names):
-    return [f"{RESULT}/digests/{name}.sha256" for name in names]
+def data_files(names):
+    """Files below the data folder, awaited where they are made or fetched; content counts, not time."""
+    made = {name for names in RUN.files.planned.values() for name in names}
+    ours = [name for name in names if name in made]
+    others = [name for name in names if name not in made]
+    return made_by("preprocess", in_data(ours)) + unhurried(in_data(others))
+
+
+def unhurried(paths):
+    """Files that the user gives: never a reason to run by their time. One that is dated in the future
+    would make Snakemake fail the job; it is left out, since its content is looked at in any case."""
+    now = time.time()
+    known = {path: os.path.getmtime(path) for path in paths if os.path.exists(path)}
+    return [ancient(path) for path in paths if known.get(path, 0) <= now]
+
+
+def made(paths):
+    """Results of any step."""
+    return [path for name in paths for path in made_by(STEPS.maker(name), [name])]
+
+
+def everything():
+    return made(results(result_files.result_files(RUN)))
+
+
+def script(name, request, arguments=""):
+    """The command that runs a script for a step, as a function of a job's wildcards.
+
+    Parameters
+    ----------
+    request
+        What is wanted of the step, or a function that gives it for wildcards.
+    """
+
+    def command(wildcards, input=None):
+        wanted = request(wildcards) if callable(request) else request
+        path = shlex.quote(REQUESTS.path(wanted))
+        return f"{PYTHON} {SCRIPTS}/{name}.py --request={path} {arguments}".rstrip()
+
+    return command
+
+
+def request_of(step):
+    return STEPS[step].request
+
+
+def predict_request(wildcards):
+    return request_of(f"predict/{wildcards.subpath}")
+
+
+def predict_flag(wildcards):
+    return flag(f"predict/{wildcards.subpath}")
+
+
+def predicted_file(wildcards):
+    return data_files([wildcards.subpath])
 
 
 # What jobs ask for. These are functions, since both grow when a job is tried again.
@@ -97,13 +180,23 @@ def minutes(_, attempt, threads):
     return SIZES.runtime(attempt, threads)
 
 
+LIFE = Lifecycle(RUN, JUDGE) if JUDGES else None
+
+
+wildcard_constraints:
+    bracket=r"\d+",
+    rung=r"\d+",
+    job=r"\d+",
+    subpath=r".+",
+
+
 onstart:
-    lifecycle.start(RUN)
+    LIFE.start()
 
 
 onsuccess:
-    lifecycle.succeed(RUN)
+    LIFE.succeed()
 
 
 onerror:
-    lifecycle.fail(RUN)
+    LIFE.fail()

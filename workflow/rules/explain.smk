@@ -1,32 +1,33 @@
 # What the best model saw in sequences: attributions, and the motifs of its first filters.
 
-from dlutil_core.run.run_config import EXPLAIN_FILES
-
-EXPLAIN = CFG["explain"]
 STAGE = RUN.explained_stage
+MOTIFS = CFG["explain"]["motifs"]
 
 
 rule explain:
     input:
-        model=f"{RESULT}/best/model.pt",
-        definition=ancient(DEFINITION),
-        data=ancient(data_files(RUN.stage_files(STAGE))),
-        digests=digests(RUN.stage_files(STAGE)),
-        motifs=EXPLAIN["motifs"] or [],
+        flag("explain"),
+        model=made_by("best", results(["best/model.pt"])),
+        provenance=made_by("best", results(["best/provenance.json"])),
+        definition=unhurried([DEFINITION, *RUN.definition_files]),
+        data=data_files(RUN.files.awaited(STAGE)),
+        motifs=unhurried([MOTIFS] if MOTIFS else []),
     output:
         examples=report(
-            f"{RESULT}/explain/examples.svg",
+            update(f"{RESULT}/explain/examples.svg"),
             caption="../report/examples.rst",
             category="What the model saw",
             labels={"shows": "sequences"},
         ),
         filters=report(
-            f"{RESULT}/explain/filters.svg",
+            update(f"{RESULT}/explain/filters.svg"),
             caption="../report/filters.rst",
             category="What the model saw",
             labels={"shows": "motifs of the filters"},
         ),
-        files=[f"{RESULT}/explain/{name}" for name in EXPLAIN_FILES],
+        files=update(
+            [path for path in results(result_files.EXPLAIN_FILES) if path[-4:] != ".svg"]
+        ),
     log:
         f"{RESULT}/logs/explain.log",
     conda:
@@ -36,13 +37,11 @@ rule explain:
         runtime=minutes,
         gpu=GPUS,
     params:
-        script=script("attribute", RUN.arguments(STAGE)),
-        identity=RUN.identity(STAGE),
-        options=RUN.explain_arguments(),
-        motifs=lambda _, input: f"--motifs={input.motifs}" if input.motifs else "",
+        script=script("attribute", request_of("explain"), arguments.run_arguments(RUN, STAGE)),
+        options=arguments.explain_arguments(RUN),
         out=subpath(output.examples, parent=True),
     message:
         "Explaining what the best model saw"
     shell:
-        "{params.script} --model {input.model:q} --digests {input.digests:q} {params.options}"
-        " {params.motifs:q} --out {params.out:q} --log {log:q}"
+        "{params.script} --model={input.model:q} {params.options}"
+        " --out={params.out:q} --log={log:q}"

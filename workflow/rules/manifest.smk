@@ -3,20 +3,21 @@
 
 rule manifest:
     input:
-        [f"{RESULT}/{name}" for name in RUN.result_files()],
+        flag("manifest"),
+        everything(),
     output:
-        f"{RESULT}/MANIFEST.sha256",
+        update(f"{RESULT}/MANIFEST.sha256"),
     log:
         f"{RESULT}/logs/manifest.log",
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        script=script("manifest"),
-        files=RUN.result_files(),
+        script=script("manifest", request_of("manifest")),
+        files=result_files.result_files(RUN),
         result=subpath(output[0], parent=True),
     message:
         "Hashing all results"
     shell:
-        "{params.script} --result {params.result:q} --files {params.files:q}"
-        " --out {output:q} --log {log:q}"
+        "{params.script} --result={params.result:q} --out={output:q} --log={log:q}"
+        " --files {params.files:q}"

@@ -3,19 +3,20 @@
 
 rule plan:
     input:
-        definition=ancient(DEFINITION),
+        flag("plan"),
+        definition=unhurried([DEFINITION, *RUN.definition_files]),
+        data=data_files(RUN.files.awaited("train")),
     output:
-        f"{RESULT}/search/plan.json",
+        update(f"{RESULT}/search/plan.json"),
     log:
         f"{RESULT}/logs/plan.log",
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        script=script("plan", TRAIN_ARGUMENTS),
-        identity=RUN.identity("plan"),
-        search=RUN.plan_arguments(),
+        script=script("plan", request_of("plan"), TRAIN_ARGUMENTS),
+        search=arguments.plan_arguments(RUN),
     message:
         "Planning the search and sampling its trials"
     shell:
-        "{params.script} {params.search} --out {output:q} --log {log:q}"
+        "{params.script} {params.search} --out={output:q} --log={log:q}"

@@ -3,13 +3,14 @@
 
 rule predict:
     input:
-        model=f"{RESULT}/best/model.pt",
-        definition=ancient(DEFINITION),
-        data=ancient(f"{DATA}/{{subpath}}"),
-        digest=f"{RESULT}/digests/{{subpath}}.sha256",
+        predict_flag,
+        model=made_by("best", results(["best/model.pt"])),
+        provenance=made_by("best", results(["best/provenance.json"])),
+        definition=unhurried([DEFINITION, *RUN.definition_files]),
+        data=predicted_file,
     output:
-        array=f"{RESULT}/predictions/{{subpath}}.npy",
-        table=f"{RESULT}/predictions/{{subpath}}.tsv",
+        array=update(f"{RESULT}/predictions/{{subpath}}.npy"),
+        table=update(f"{RESULT}/predictions/{{subpath}}.tsv"),
     log:
         f"{RESULT}/logs/predict/{{subpath}}.log",
     conda:
@@ -19,10 +20,11 @@ rule predict:
         runtime=minutes,
         gpu=GPUS,
     params:
-        script=script("predict", PREDICT_ARGUMENTS),
-        identity=RUN.identity("predict"),
+        script=script(
+            "predict", predict_request, arguments.run_arguments(RUN, "predict")
+        ),
     message:
         "Predicting {wildcards.subpath}"
     shell:
-        "{params.script} --model {input.model:q}"
-        " --subpath {wildcards.subpath:q} --out {output.array:q} --log {log:q}"
+        "{params.script} --model={input.model:q}"
+        " --subpath={wildcards.subpath:q} --out={output.array:q} --log={log:q}"

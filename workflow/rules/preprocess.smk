@@ -1,27 +1,27 @@
-# Raw files to HDF5. One rule for all sets, since splits and the search for duplicates cross them.
+# Raw files to HDF5. One rule for all labelled sets, since splits and the search for duplicates cross
+# them.
 
 import json
 
-from dlutil_core.preprocess import section as preprocess_plan
+from dlutil_core.preprocess import section
 
-PREPROCESSED = preprocess_plan.output_files(CFG["preprocess"])
+PREPROCESSED = section.output_files(CFG["preprocess"])
 
 if PREPROCESSED:
 
     rule preprocess:
         input:
-            preprocess_plan.input_files(CFG["preprocess"]),
+            flag("preprocess"),
+            raw=unhurried(section.input_files(CFG["preprocess"])),
         output:
-            [f"{DATA}/{name}" for name in PREPROCESSED],
+            update(in_data(PREPROCESSED)),
         log:
             f"{RESULT}/logs/preprocess.log",
         conda:
             ENVIRONMENT
         params:
-            script=script("preprocess"),
-            # functions, since Snakemake would take {data} in the section for a wildcard
-            section=lambda _: f"--section={json.dumps(CFG['preprocess'], sort_keys=True)}",
-            seed=f"--seed={CFG['seed']}",
-            data=f"--data={DATA}",
+            script=script("preprocess", request_of("preprocess"), arguments.data_arguments(RUN)),
+        message:
+            "Encoding the data"
         shell:
-            "{params.script} {params.section:q} {params.data:q} {params.seed:q}" " --log {log:q}"
+            "{params.script} --log={log:q}"

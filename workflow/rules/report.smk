@@ -1,42 +1,40 @@
 # The page that tells it all, and the pictures of the search for `snakemake --report`.
 
-import json
-
-
 report: "../report/workflow.rst"
 
 
 rule report:
     input:
-        [f"{RESULT}/{name}" for name in RUN.report_inputs()],
-        statistics=[f"{DATA}/{name}" for name in RUN.statistics()],
+        flag("report"),
+        made(results(result_files.report_inputs(RUN))),
+        statistics=made_by("preprocess", in_data(result_files.statistics(RUN))),
     output:
         page=report(
-            f"{RESULT}/report.html",
+            update(f"{RESULT}/report.html"),
             caption="../report/page.rst",
             category="Report",
             labels={"shows": "everything on one page"},
         ),
         curves=report(
-            f"{RESULT}/search/learning_curves.svg",
+            update(f"{RESULT}/search/learning_curves.svg"),
             caption="../report/learning_curves.rst",
             category="Search",
             labels={"shows": "learning curves"},
         ),
         hyperparameters=report(
-            f"{RESULT}/search/hyperparameters.svg",
+            update(f"{RESULT}/search/hyperparameters.svg"),
             caption="../report/hyperparameters.rst",
             category="Search",
             labels={"shows": "reward against hyperparameters"},
         ),
         parallel=report(
-            f"{RESULT}/search/parallel_coordinates.svg",
+            update(f"{RESULT}/search/parallel_coordinates.svg"),
             caption="../report/parallel_coordinates.rst",
             category="Search",
             labels={"shows": "parallel coordinates"},
         ),
         history=report(
-            f"{RESULT}/best/history.svg",
+            update(f"{RESULT}/best/history.svg"),
             caption="../report/history.rst",
             category="Best model",
             labels={"shows": "training of the best model"},
@@ -46,14 +44,9 @@ rule report:
     conda:
         ENVIRONMENT
     params:
-        script=script("report"),
-        # a function, since Snakemake would take braces for wildcards
-        preprocess=lambda _: f"--preprocess={json.dumps(RUN.told_preprocess(), sort_keys=True)}",
-        tested="--tested" if CFG["evaluate"] else "",
-        explained="--explained" if CFG["explain"]["enabled"] else "",
+        script=script("report", request_of("report"), arguments_of_report(RUN)),
         result=subpath(output.page, parent=True),
     message:
         "Writing the report"
     shell:
-        "{params.script} --result {params.result:q} {params.preprocess:q}"
-        " {params.tested} {params.explained} --statistics {input.statistics:q} --log {log:q}"
+        "{params.script} --result={params.result:q} --log={log:q} --statistics {input.statistics:q}"

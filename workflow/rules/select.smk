@@ -3,49 +3,54 @@
 
 rule select:
     input:
-        plan=f"{RESULT}/search/plan.json",
-        brackets=expand(
-            f"{RESULT}/search/bracket-{{bracket}}/{{name}}",
-            bracket=BRACKETS,
-            name=["leaderboard.csv", "history.csv", "best.pt"],
-        ),
-        digests=digests(RUN.stage_files("train")),
+        flag("best"),
+        plan=made_by("plan", results(["search/plan.json"])),
+        brackets=[
+            path
+            for number in BRACKETS
+            for path in made_by(
+                f"bracket-{number}", results(result_folder.bracket_files(number))
+            )
+        ],
     output:
-        [f"{RESULT}/best/{name}" for name in BEST_FILES],
+        update(results(result_folder.BEST_FILES)),
     log:
         f"{RESULT}/logs/select.log",
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        script=script("select_best", TRAIN_ARGUMENTS),
-        folders=[f"{RESULT}/search/bracket-{bracket}" for bracket in BRACKETS],
+        script=script("select_best", request_of("best"), TRAIN_ARGUMENTS),
+        folders=results([f"search/bracket-{number}" for number in BRACKETS]),
         out=subpath(output[0], parent=True),
     message:
         "Picking the best model"
     shell:
-        "{params.script} --plan {input.plan:q}"
-        " --brackets {params.folders:q} --digests {input.digests:q} --out {params.out:q}"
-        " --log {log:q}"
+        "{params.script} --plan={input.plan:q} --out={params.out:q} --log={log:q}"
+        " --brackets {params.folders:q}"
 
 
-rule prune:
-    input:
-        plan=f"{RESULT}/search/plan.json",
-        leaderboard=f"{RESULT}/best/leaderboard.csv",
-    output:
-        f"{RESULT}/logs/pruned.txt",
-    log:
-        f"{RESULT}/logs/prune.log",
-    localrule: True
-    conda:
-        ENVIRONMENT
-    params:
-        script=script("prune"),
-        keep=KEEP,
-        trials=lambda _, input: f"{RESULT}/search/trials",
-    message:
-        "Removing checkpoints that are not to be kept"
-    shell:
-        "{params.script} --trials {params.trials:q} --plan {input.plan:q}"
-        " --leaderboard {input.leaderboard:q} --keep {params.keep} --out {output:q} --log {log:q}"
+if PRUNED:
+
+    rule prune:
+        input:
+            flag("prune"),
+            plan=made_by("plan", results(["search/plan.json"])),
+            leaderboard=made_by("best", results(["best/leaderboard.csv"])),
+        output:
+            update(PRUNED),
+        log:
+            f"{RESULT}/logs/prune.log",
+        localrule: True
+        conda:
+            ENVIRONMENT
+        params:
+            script=script("prune", request_of("prune")),
+            keep=KEEP,
+            trials=lambda _, input: f"{RESULT}/search/trials",
+        message:
+            "Removing checkpoints that are not to be kept"
+        shell:
+            "{params.script} --trials={params.trials:q} --plan={input.plan:q}"
+            " --leaderboard={input.leaderboard:q} --keep={params.keep} --out={output:q}"
+            " --log={log:q}"

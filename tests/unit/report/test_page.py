@@ -11,7 +11,6 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support import DEFINITION, Project
@@ -19,9 +18,9 @@ from support import DEFINITION, Project
 from dlutil_core.common.errors import UserError
 from dlutil_core.report.collect import collect
 from dlutil_core.report.page import write_report
-from dlutil_core.report.weights import read_weights
 from dlutil_core.run.run_config import REPORT_FILES
 from dlutil_core.search import plan as plans
+from dlutil_core.search.network_table import read_network
 
 PICTURES = [name for name in REPORT_FILES if name.endswith(".svg")]
 
@@ -125,33 +124,19 @@ def test_snakemake_report_is_complete(finished: Project) -> None:
         assert words.lower() in text.lower()
 
 
-def test_weights_are_counted_without_torch(finished: Project, tmp_path: Path) -> None:
-    import torch
-
-    weights = read_weights(finished.result / "best" / "model.pt")
-    config = json.loads((finished.result / "best" / "config.json").read_text())
-    units = config["units"]
-    assert sum(w.count for w in weights) == 4 * units + units + units + 1
+def test_weights_are_told_by_the_bracket_job(finished: Project) -> None:
+    weights = read_network(finished.result / "best" / "network.csv")
+    units = json.loads((finished.result / "best" / "config.json").read_text())["units"]
+    assert sum(w.values for w in weights) == 4 * units + units + units + 1
     assert all(w.trained for w in weights)
-    torch.save({"weights": {"a.running_mean": torch.zeros(3)}}, tmp_path / "x.pt")
-    (only,) = read_weights(tmp_path / "x.pt")
-    assert only.shape == (3,) and not only.trained
+    assert f"{sum(w.values for w in weights):,}" in (finished.result / "report.html").read_text()
 
 
-def test_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
-    import torch
-
-    class Evil:
-        def __reduce__(self) -> Any:
-            return (Path.touch, (tmp_path / "touched",))
-
-    torch.save({"weights": Evil()}, tmp_path / "evil.pt")
-    with pytest.raises(UserError, match="not a checkpoint of dlutil"):
-        read_weights(tmp_path / "evil.pt")
-    assert not (tmp_path / "touched").exists()
-    (tmp_path / "cut.pt").write_bytes((tmp_path / "evil.pt").read_bytes()[:50])
-    with pytest.raises(UserError, match="not a checkpoint of dlutil"):
-        read_weights(tmp_path / "cut.pt")
+def test_report_of_a_damaged_table_is_a_sentence(finished: Project, tmp_path: Path) -> None:
+    shutil.copytree(finished.result, tmp_path / "result")
+    (tmp_path / "result" / "best" / "network.csv").write_text("name,shape\na,3x\n")
+    with pytest.raises(UserError, match=r"best/network\.csv: not a table of a network"):
+        collect(tmp_path / "result", [], {})
 
 
 def test_without_a_test_and_with_one_configuration(tmp_path: Path) -> None:
@@ -182,11 +167,11 @@ def large(folder: Path, source: Path, max_epochs: int) -> int:
     shutil.copytree(source, folder)
     for bracket in made.brackets:
         trials = list(bracket.trials)
-        rungs = [{"trials": r.trials, "epochs": r.epochs} for r in bracket.rungs]
+        rungs = [{"trials": r.trials, "epochs": r.budget} for r in bracket.rungs]
         document["brackets"].append({"bracket": bracket.number, "trials": trials, "rungs": rungs})
         history = ["trial,epoch,train_loss,val_loss,reward"]
         for place, trial in enumerate(trials):
-            epochs = [r.epochs for r in bracket.rungs if place < r.trials][-1]
+            epochs = [r.budget for r in bracket.rungs if place < r.trials][-1]
             score = 0.0
             for epoch in range(1, epochs + 1):
                 score = -(1 + trial % 7) / epoch**0.5

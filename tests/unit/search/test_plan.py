@@ -31,8 +31,8 @@ def test_brackets_and_rungs_are_the_papers(eta: int) -> None:
             for i, rung in enumerate(bracket.rungs):
                 assert rung.trials == floor(Fraction(n, eta**i)), (R, eta, s, i)
                 # Whole epochs: the nearest number to r_i, halves upward.
-                assert rung.epochs == floor(r * eta**i + Fraction(1, 2)), (R, eta, s, i)
-            assert bracket.rungs[-1].epochs == R
+                assert rung.budget == floor(r * eta**i + Fraction(1, 2)), (R, eta, s, i)
+            assert bracket.rungs[-1].budget == R
 
 
 @pytest.mark.parametrize("eta", [2, 3, 4, 5])
@@ -44,16 +44,16 @@ def test_every_plan_can_be_run(eta: int) -> None:
             assert list(bracket.trials) == list(range(first, first + bracket.rungs[0].trials))
             first += bracket.rungs[0].trials
             sizes = [rung.trials for rung in bracket.rungs]
-            epochs = [rung.epochs for rung in bracket.rungs]
+            epochs = [rung.budget for rung in bracket.rungs]
             assert sizes == sorted(sizes, reverse=True) and sizes[-1] >= 1
             assert epochs == sorted(set(epochs)) and epochs[0] >= 1
-        assert plan.trials == first
+        assert plan.trial_count == first
 
 
 @pytest.mark.parametrize("eta", [2, 3, 4, 5])
 def test_a_larger_search_begins_with_the_smaller_ones_trials(eta: int) -> None:
     """Numbers run through the whole search, and there are never fewer of them."""
-    trials = [hyperband(R, eta).trials for R in range(1, 1001)]
+    trials = [hyperband(R, eta).trial_count for R in range(1, 1001)]
     assert trials == sorted(trials)
 
 
@@ -77,7 +77,7 @@ def test_the_plan_of_81_epochs() -> None:
         0: [(5, 81)],
     }
     plan = hyperband(81, 3)
-    assert {b.number: [(r.trials, r.epochs) for r in b.rungs] for b in plan.brackets} == table
+    assert {b.number: [(r.trials, r.budget) for r in b.rungs] for b in plan.brackets} == table
     assert sum(len(rungs) for rungs in table.values()) == 15
     assert sum(r.trials for b in plan.brackets for r in b.rungs) == 206
 
@@ -89,7 +89,7 @@ def test_epochs_are_those_that_are_trained() -> None:
 
 def test_one_configuration() -> None:
     plan = fixed(12)
-    assert plan.trials == 1
+    assert plan.trial_count == 1
     assert plan.epochs == 12
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from hypothesis import strategies as st
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.seeds import epoch_seed, loader_seed, trial_seed
-from dlutil_core.search.plan import hyperband
-from dlutil_core.search.sampling import plain_config, plan_document, sample_trials
+from dlutil_core.search.plan import Plan, hyperband
+from dlutil_core.search.sampling import plain_config, sample_configs, sample_trials
 
 
 def space() -> dict[str, Any]:
@@ -31,36 +32,36 @@ def space() -> dict[str, Any]:
 @settings(max_examples=25, deadline=None)
 def test_a_larger_search_begins_with_the_smaller_one(seed: int, small: int, large: int) -> None:
     small, large = sorted((small, large))
-    assert sample_trials(space, large, seed)[:small] == sample_trials(space, small, seed)
+    assert sample_configs(space, large, seed)[:small] == sample_configs(space, small, seed)
 
 
 def test_random_state_from_before_is_no_matter() -> None:
-    first = sample_trials(space, 5, 1)
+    first = sample_configs(space, 5, 1)
     random.seed(99)
     np.random.seed(99)
     torch.manual_seed(99)
     random.random()
-    assert sample_trials(space, 5, 1) == first
-    assert sample_trials(space, 5, 2) != first
+    assert sample_configs(space, 5, 1) == first
+    assert sample_configs(space, 5, 2) != first
 
 
 def test_configurations_differ_while_the_space_has_others() -> None:
     def few() -> dict[str, Any]:
         return {"a": random.choice([1, 2, 3]), "b": random.choice([True, False])}
 
-    found = [json.dumps(t["config"]) for t in sample_trials(few, 6, 1)]
+    found = [json.dumps(config) for config in sample_configs(few, 6, 1)]
     assert len(set(found)) == 6
     # When it has none, they come again; seeds differ.
-    trials = sample_trials(few, 20, 1)
-    assert len({json.dumps(t["config"]) for t in trials}) == 6
-    assert len({t["seed"] for t in trials}) == 20
-    assert [json.dumps(t["config"]) for t in trials[:6]] == found
+    trials = sample_trials(few, hyperband(9), 1)
+    assert len(trials) > 6 and len({json.dumps(t.config) for t in trials}) == 6
+    assert len({t.seed for t in trials}) == len(trials)
+    assert [json.dumps(t.config) for t in trials[:6]] == found
 
 
 def test_a_space_of_one_configuration() -> None:
-    trials = sample_trials(lambda: {"lr": 0.1}, 3, 1)
-    assert [t["config"] for t in trials] == [{"lr": 0.1}] * 3
-    assert [t["trial"] for t in trials] == [0, 1, 2]
+    trials = sample_trials(lambda: {"lr": 0.1}, hyperband(3), 1)
+    assert [t.config for t in trials] == [{"lr": 0.1}] * 5
+    assert [t.number for t in trials] == [0, 1, 2, 3, 4]
 
 
 def test_seeds_share_no_stream() -> None:
@@ -122,20 +123,32 @@ def test_numpy_scalars_become_pythons() -> None:
 )
 def test_what_is_refused(config: Any, told: str) -> None:
     with pytest.raises(UserError) as caught:
-        sample_trials(lambda: config, 1, 1, "my/def.py")
+        sample_configs(lambda: config, 1, 1, "my/def.py")
     assert str(caught.value).startswith("my/def.py: get_config")
     assert told in str(caught.value)
 
 
-def test_the_document_names_each_trials_bracket() -> None:
-    plan = hyperband(9)
-    trials = sample_trials(space, plan.trials, 4)
-    document = plan_document(plan, "hyperband", 4, trials)
+def test_the_file_names_each_trials_bracket_and_reads_back(tmp_path: Path) -> None:
+    made = hyperband(9)
+    plan = Plan.of(made, 4, sample_trials(space, made, 4))
+    plan.write(tmp_path / "plan.json")
+    document = json.loads((tmp_path / "plan.json").read_text())
+    assert list(document) == ["method", "max_epochs", "eta", "seed", "brackets", "trials"]
+    assert [list(t) for t in document["trials"]] == [["trial", "bracket", "seed", "config"]] * len(
+        plan.trials
+    )
     assert [b["bracket"] for b in document["brackets"]] == [2, 1, 0]
     for bracket in document["brackets"]:
+        assert list(bracket) == ["bracket", "trials", "rungs"]
         for number in bracket["trials"]:
             assert document["trials"][number]["bracket"] == bracket["bracket"]
             assert document["trials"][number]["trial"] == number
     numbers = [j for bracket in document["brackets"] for j in bracket["trials"]]
-    assert numbers == list(range(plan.trials))
-    assert json.loads(json.dumps(document)) == document
+    assert numbers == list(range(plan.trial_count))
+    assert Plan.read(tmp_path / "plan.json") == plan
+
+
+def test_a_file_that_is_no_plan_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text('{"method": "hyperband", "max_epochs": 9}')
+    with pytest.raises(UserError, match=r"plan.json: not the plan of a search \(KeyError: 'eta'"):
+        Plan.read(tmp_path / "plan.json")

@@ -13,6 +13,7 @@ from dlutil_core.job.run_spec import RunSpec
 from dlutil_core.model.checkpoint import content_hash
 from dlutil_core.model.options import TrainingOptions
 from dlutil_core.search import trainer as trials
+from dlutil_core.search.plan import Trial
 from dlutil_core.search.trainer import Trainer
 
 # Its rewards, one for each epoch, rise to the third epoch, fall, and would be highest at the end.
@@ -45,7 +46,7 @@ class Model(base_model.RegressionModel):
         return [1, 2, 3, 2, 2.5, 2, 1, 9, 9][self.epoch - 1]
 """
 
-TRIAL = {"trial": 0, "seed": 7, "config": {"lr": 0.1}}
+TRIAL = Trial(number=0, seed=7, config={"lr": 0.1}, bracket=0)
 
 
 class Run:

@@ -9,13 +9,10 @@ import h5py
 import numpy as np
 import pytest
 
-from dlutil_core.common.environment import env_values, hashed_env, unlike
-from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log, start_logging
 from dlutil_core.common.shown_text import shown, shown_cell
 from dlutil_core.report.chart import escape
 from dlutil_core.report.page import _finalized
-from dlutil_core.run.config import validated
 from dlutil_core.trained.predict import write_table
 
 ESCAPES = "a\x1b[31mred\x07\x9b\u202edcba\u2066\x00\r"
@@ -67,16 +64,3 @@ def test_names_beside_predictions(tmp_path: Path) -> None:
     write_table(tmp_path / "p.tsv", str(tmp_path / "p.h5"), np.zeros(4, "float32"))
     rows = [line.split("\t")[0] for line in (tmp_path / "p.tsv").read_text().splitlines()]
     assert rows == ["name", "'=HYPERLINK(1)", "-1", "chr1:1-5(+)", r"x\ty\x1b[2J"]
-
-
-def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOKEN_OF_TEST", "s3cr3t")
-    section = {"TOKEN_OF_TEST": None, "B": True, "C": 1.5}
-    assert env_values(section) == {"TOKEN_OF_TEST": "s3cr3t", "B": "1", "C": "1.5"}
-    hashes = hashed_env(env_values(section))
-    assert "s3cr3t" not in str(hashes) and hashed_env(hashes) == hashes
-    assert unlike(hashes) == ["B", "C"]
-    monkeypatch.delenv("TOKEN_OF_TEST")
-    config = {"definition": "d", "data": "d", "result": "r", "env": section}
-    with pytest.raises(UserError, match=r"env\.TOKEN_OF_TEST is empty and the environment has no"):
-        validated(config)

@@ -16,12 +16,11 @@ import torch
 
 import dlutil_core
 from dlutil_core.batch_generator import MatrixBatchGenerator
-from dlutil_core.common.environment import hashed_env
 from dlutil_core.common.errors import UserError
 from dlutil_core.export.exporting import export
 from dlutil_core.fingerprint.analysis import analyse
 from dlutil_core.job.loaded_run import LoadedRun
-from dlutil_core.job.run_spec import RunSpec
+from dlutil_core.job.run_spec import RunSpec, hashed_env
 from dlutil_core.model.checkpoint import write_checkpoint
 from dlutil_core.trained.load import restore_model
 from dlutil_core.trained.provenance import training_provenance
@@ -72,12 +71,10 @@ def project(folder: Path, factor: int = 1, activation: str = "ReLU", width: int 
     return folder / "my model.py"
 
 
-def train(definition: Path, result: Path, env: dict[str, str] | None = None) -> np.ndarray:
+def train(definition: Path, result: Path, env: tuple[str, ...] = ()) -> np.ndarray:
     """A result folder as far as it is needed here; the predictions of its model."""
     fingerprint = analyse(definition).fingerprints["train"]
-    spec = RunSpec(
-        str(definition), "", 1, 0, "cpu", env=env or {}, fingerprint=fingerprint + "+extra"
-    )
+    spec = RunSpec(str(definition), "", 1, 0, "cpu", env=env, fingerprint=fingerprint)
     loaded = LoadedRun(spec)
     torch.manual_seed(3)
     model = loaded.model({})
@@ -225,8 +222,8 @@ def test_a_foreign_folder_executes_only_what_lies_in_it(name: Any, tmp_path: Pat
 def test_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("TOKEN_OF_TEST", "x")
-    train(project(tmp_path / "project"), tmp_path / "result", {"TOKEN_OF_TEST": "s3cr3t"})
+    monkeypatch.setenv("TOKEN_OF_TEST", "s3cr3t")
+    train(project(tmp_path / "project"), tmp_path / "result", ("TOKEN_OF_TEST",))
     monkeypatch.delenv("TOKEN_OF_TEST")
     dlutil_core.load(tmp_path / "result")
     assert "TOKEN_OF_TEST" not in os.environ
@@ -238,7 +235,7 @@ def test_environment(
     texts = [p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()]
     assert not any(b"s3cr3t" in text for text in texts)
     exported = json.loads((tmp_path / "exported" / "config.json").read_text())
-    assert exported["env"] == hashed_env({"TOKEN_OF_TEST": "s3cr3t"})
+    assert exported["env_sha256"] == hashed_env(["TOKEN_OF_TEST"], os.environ)
 
 
 def test_exported_files_have_usual_modes(tmp_path: Path) -> None:

@@ -107,11 +107,9 @@ def test_search_that_was_cut_off(finished: Project, tmp_path: Path) -> None:
     result = cut_off(finished, tmp_path)
     state = read_state(result, time.time() + 1e6)
     assert not state.finished and not state.running
-    assert 0 < state.trained_epochs < state.planned_epochs
+    assert 0 < state.trained_epochs < state.plan.epochs
     waiting = {b.number: [r.waiting for r in b.rungs] for b in state.brackets}
-    assert not any(waiting[max(waiting)]) and waiting[0] == [
-        len(state.plan["brackets"][-1]["trials"])
-    ]
+    assert not any(waiting[max(waiting)]) and waiting[0] == [len(state.plan.bracket(0).trials)]
     assert "Nothing runs at present" in watch(result)[1]
 
 
@@ -121,7 +119,7 @@ def test_trial_of_another_configuration_counts_as_absent(finished: Project, tmp_
     path = result / "search" / "trials" / "00000" / "config.json"
     path.write_text(re.sub(r'"seed": \d+', '"seed": 1', path.read_text()))
     state = read_state(result, time.time())
-    assert state.folders[0].epochs == 0 and not state.finished
+    assert state.trials[0].epochs == 0 and not state.finished
 
 
 def test_half_written_files_do_not_end_the_view(finished: Project, tmp_path: Path) -> None:
@@ -235,7 +233,7 @@ def test_tensorboard_reads_every_epoch_and_the_hyperparameters(finished: Project
     from tensorboard.plugins.hparams import metadata
 
     state = read_state(finished.result, time.time())
-    for trial, folder in state.folders.items():
+    for trial, folder in state.trials.items():
         events = reader.EventAccumulator(str(finished.result / "tensorboard" / f"{trial:05d}"))
         events.Reload()
         rewards = [(e.step, e.value) for e in events.Scalars("reward")]
@@ -244,7 +242,7 @@ def test_tensorboard_reads_every_epoch_and_the_hyperparameters(finished: Project
         assert [v for _, v in rewards] == pytest.approx([r["reward"] for r in rows], rel=1e-5)
         content = events.summary_metadata[metadata.SESSION_START_INFO_TAG].plugin_data.content
         told = metadata.parse_session_start_info_plugin_data(content).hparams
-        assert set(told) == set(state.plan["trials"][trial]["config"])
+        assert set(told) == set(state.plan.trials[trial].config)
 
 
 def test_tensorboard_changes_no_result(finished: Project, tmp_path: Path) -> None:

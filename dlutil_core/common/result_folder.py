@@ -1,0 +1,98 @@
+"""Every path of a result, said once: texts relative to the result folder, as in the manifest."""
+
+from __future__ import annotations
+
+PLAN = "search/plan.json"
+TRIALS = "search/trials"
+TENSORBOARD = "tensorboard"
+MANIFEST = "MANIFEST.sha256"
+REPORT = "report.html"
+
+BEST = "best"
+BEST_MODEL = "best/model.pt"
+BEST_CONFIG = "best/config.json"
+BEST_HISTORY = "best/history.csv"
+BEST_LEADERBOARD = "best/leaderboard.csv"
+BEST_NETWORK = "best/network.csv"
+BEST_PROVENANCE = "best/provenance.json"
+BEST_FILES = (
+    BEST_MODEL,
+    BEST_CONFIG,
+    BEST_HISTORY,
+    BEST_LEADERBOARD,
+    BEST_NETWORK,
+    BEST_PROVENANCE,
+)
+"""What the selection leaves."""
+
+TEST_METRICS = "test/metrics.json"
+TEST_OUTPUTS = "test/outputs.npz"
+TEST_PROVENANCE = "test/provenance.json"
+TEST_INTERVALS = "test/intervals.json"
+
+EXPLAIN = "explain"
+EXPLAIN_SUMMARY = "explain/summary.json"
+
+LEARNING_CURVES = "search/learning_curves.svg"
+HYPERPARAMETERS = "search/hyperparameters.svg"
+PARALLEL_COORDINATES = "search/parallel_coordinates.svg"
+BEST_HISTORY_PICTURE = "best/history.svg"
+REPORT_FILES = (
+    REPORT,
+    LEARNING_CURVES,
+    HYPERPARAMETERS,
+    PARALLEL_COORDINATES,
+    BEST_HISTORY_PICTURE,
+)
+"""What the report leaves: the page and the pictures in it."""
+
+LOGS = "logs"
+RUN_NOTE = "logs/run.json"
+"""The config of the run that worked here last, and where its `def.py` is."""
+
+LEADERBOARD = "leaderboard.csv"
+HISTORY = "history.csv"
+BEST_STATE = "best.pt"
+NETWORK = "network.csv"
+BRACKET_FILES = (LEADERBOARD, HISTORY, BEST_STATE, NETWORK)
+"""What a bracket leaves in its folder."""
+
+
+def bracket(number: int) -> str:
+    """The folder of a bracket's results."""
+    return f"search/bracket-{number}"
+
+
+def bracket_files(number: int) -> list[str]:
+    """What a bracket leaves."""
+    return [f"{bracket(number)}/{name}" for name in BRACKET_FILES]
+
+
+def trial_name(number: int) -> str:
+    """What the folders of a trial are called: five digits."""
+    return f"{number:05d}"
+
+
+def trial(number: int) -> str:
+    """The folder of a trial's memo."""
+    return f"{TRIALS}/{trial_name(number)}"
+
+
+def prediction(name: str) -> str:
+    """Predictions of a file under the data folder, as an array."""
+    return f"predictions/{name}.npy"
+
+
+def prediction_table(name: str) -> str:
+    """The same as a table."""
+    return f"predictions/{name}.tsv"
+
+
+def explanation(name: str) -> str:
+    """A file of the explanation."""
+    return f"{EXPLAIN}/{name}"
+
+
+def identity(step: str) -> str:
+    """What a step of the workflow depended on, and the hashes of what it left."""
+    return f"identity/{step}.json"

@@ -1,0 +1,99 @@
+"""What is refused before anything runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+from dlutil_core.common.errors import UserError
+from dlutil_core.fingerprint import analysis as fingerprint
+from dlutil_core.preprocess import section as preprocess
+from dlutil_core.run.run_config import RunConfig
+
+
+def check(run: RunConfig) -> None:
+    """Refuse what would fail later."""
+    check_definition(run)
+    _check_data(run)
+    _check_names(run)
+    _check_packages(run)
+    _check_device(run)
+    if not run.trains and not run.plan_path.is_file():
+        raise UserError(
+            f"{run.result}: holds no earlier search ({run.plan_path} is missing); search "
+            "first, with --hyper"
+        )
+    _ = run.env_sha256
+
+
+def check_definition(run: RunConfig) -> None:
+    """Refuse a `def.py` that lacks what the run asks for."""
+    values = run.values
+    needed: dict[str, str] = {"Model": "every run"}
+    if run.trains:
+        needed["get_train_generator"] = "training"
+        if run.search["method"] == "hyperband":
+            needed["get_config"] = "the search"
+    if values["evaluate"]:
+        needed["get_test_generator"] = "evaluation (evaluate: true, --eval)"
+    if values["explain"]["enabled"] and run.explained_stage == "test":
+        needed["get_test_generator"] = "the explanation (explain.enabled)"
+    if values["predict"]:
+        needed["get_pred_generator"] = "prediction (predict:, --predict)"
+    for name, why in needed.items():
+        fingerprint.require(run.analysis, run.definition, [name], why)
+
+
+def _check_data(run: RunConfig) -> None:
+    section = run.values["preprocess"]
+    if not (section or run.files.fetched or os.path.isdir(run.data)):
+        raise UserError(f"data: {run.data} is not a folder; give the folder of your data")
+    stored = set(map(os.path.normpath, run.values["storage"]))
+    for path in preprocess.input_files(section) if section else []:
+        if not os.path.exists(path) and os.path.normpath(path) not in stored:
+            raise UserError(
+                f"{path}: there is no such file, which preprocess names; check the path"
+            )
+    motifs = run.values["explain"]["motifs"] if run.values["explain"]["enabled"] else None
+    if motifs and not os.path.isfile(motifs):
+        raise UserError(f"explain.motifs: {motifs}: there is no such file; check the path")
+
+
+def _check_names(run: RunConfig) -> None:
+    used = set(run.files.predicted)
+    for stage, needed in (("train", run.trains), ("test", run.values["evaluate"])):
+        used |= set(run.files.of_stage(stage) if needed else [])
+    for name in sorted(used):
+        if any(c in name for c in "{}\n"):
+            raise UserError(
+                f"{run.data}/{name}: file names must not hold braces or line breaks; rename "
+                "it, or leave it out of data_files and predict"
+            )
+
+
+def _check_packages(run: RunConfig) -> None:
+    if run.values["tensorboard"] and importlib.util.find_spec("tensorboard") is None:
+        raise UserError(
+            "tensorboard: true needs the package tensorboard: pip install tensorboard, or take "
+            "the key out of the config"
+        )
+    alphabet = (run.values["preprocess"] or {}).get("alphabet")
+    if run.values["explain"]["enabled"] and alphabet == "protein":
+        raise UserError(
+            "explain.enabled: the explanation is of DNA and RNA, but preprocess.alphabet is "
+            "protein; set explain.enabled: false"
+        )
+
+
+GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
+"""What is there where a driver for NVIDIA's or AMD's cards is (the last under Windows)."""
+
+
+def _check_device(run: RunConfig) -> None:
+    """On a cluster the node of a job decides, which says so when it begins."""
+    absent = not any(map(os.path.exists, GPU_FILES))
+    if run.values["device"] == "cuda" and not run.values["cluster"] and absent:
+        raise UserError(
+            "device is cuda, but this machine has no GPU; use device: auto or cpu, or a machine "
+            "with a GPU"
+        )

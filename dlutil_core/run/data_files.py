@@ -1,0 +1,108 @@
+"""Which files below the data folder a run is known to need, before anything has run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from dlutil_core.common.errors import UserError
+from dlutil_core.common.paths import matches, natural_key
+from dlutil_core.preprocess import section as preprocess
+
+
+class DataFiles:
+    """Names below the data folder.
+
+    Parameters
+    ----------
+    values
+        A validated config.
+    data, result
+        The data folder and the result folder.
+    """
+
+    def __init__(self, values: Mapping[str, Any], data: str, result: str) -> None:
+        self.values = values
+        self.data = data
+        self.result = result
+
+    @cached_property
+    def planned(self) -> dict[str, list[str]]:
+        """Files that preprocessing writes, by set."""
+        section = self.values["preprocess"]
+        return preprocess.planned_files(section) if section else {}
+
+    @cached_property
+    def available(self) -> list[str]:
+        """Files that exist or will be there, in natural order."""
+        planned = [name for names in self.planned.values() for name in names]
+        found = dict.fromkeys([*self._present(), *planned, *self.fetched])
+        return sorted(found, key=natural_key)
+
+    @property
+    def fetched(self) -> list[str]:
+        """Files that are fetched from a storage."""
+        start = f"{self.data.rstrip('/')}/"
+        paths = map(os.path.normpath, self.values["storage"])
+        return [path.removeprefix(start) for path in paths if path.startswith(start)]
+
+    def of_stage(self, stage: str) -> list[str]:
+        """What `train` or `test` is known to read; what else it reads is found when it does."""
+        globs = self.values["data_files"][stage]
+        if globs:
+            return self.matching(globs, f"data_files.{stage}")
+        sets = ("train", "valid") if stage == "train" else (stage,)
+        return [name for s in sets for name in self.planned.get(s, [])]
+
+    def awaited(self, stage: str) -> list[str]:
+        """What has to be there before a stage begins: also what is fetched or made for any."""
+        made = [name for names in self.planned.values() for name in names]
+        return list(dict.fromkeys([*self.of_stage(stage), *made, *self.fetched]))
+
+    @cached_property
+    def predicted(self) -> list[str]:
+        """Files to predict."""
+        return self.matching(self.values["predict"], "predict")
+
+    def matching(self, patterns: Iterable[str], key: str) -> list[str]:
+        """Available files that match, natural order; a pattern without any is a `UserError`."""
+        found: dict[str, None] = {}
+        for pattern in patterns:
+            inner = self._inside(pattern, key)
+            hits = [name for name in self.available if matches(name, inner)]
+            if not hits:
+                raise UserError(
+                    f"{key}: '{pattern}' matches no file under {self.data}; check the spelling"
+                )
+            found |= dict.fromkeys(hits)
+        return sorted(found, key=natural_key)
+
+    def _inside(self, pattern: str, key: str) -> str:
+        """A pattern relative to the data folder; one that leaves it is refused."""
+        inner = os.path.normpath(pattern)
+        if os.path.isabs(inner):
+            inner = os.path.relpath(inner, os.path.abspath(self.data))
+        if inner == ".." or inner.startswith("../"):
+            raise UserError(
+                f"{key}: '{pattern}' leaves the data folder {self.data}; give a path below it"
+            )
+        return inner
+
+    def _present(self) -> list[str]:
+        """Files that are there but for hidden ones and the result folder."""
+        result = os.path.abspath(self.result)
+        found = []
+        for folder, below, names in os.walk(self.data, followlinks=True):
+            below[:] = sorted(
+                d
+                for d in below
+                if not d.startswith(".") and os.path.abspath(os.path.join(folder, d)) != result
+            )
+            if os.path.abspath(folder) == result:
+                names = []
+            for name in names:
+                if not name.startswith("."):
+                    found.append(os.path.relpath(os.path.join(folder, name), self.data))
+        return found

@@ -1,0 +1,58 @@
+"""The declared result files of a config, relative to the result folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlutil_core.common import result_folder as names
+from dlutil_core.preprocess import section as preprocess
+
+if TYPE_CHECKING:
+    from dlutil_core.run.run_config import RunConfig
+
+TEST_FILES = (names.TEST_METRICS, names.TEST_OUTPUTS, names.TEST_PROVENANCE)
+FIGURE_FILES = (names.TEST_INTERVALS, "test/performance.svg", "test/errors.svg")
+EXPLAIN_FILES = (
+    *(names.EXPLAIN_SUMMARY, "explain/filters.meme", "explain/filters.jaspar"),
+    *("explain/filters.tsv", "explain/attributions.npz"),
+    *("explain/examples.svg", "explain/filters.svg"),
+)
+
+
+def search_files(run: RunConfig) -> list[str]:
+    """The plan and what all brackets leave."""
+    brackets = [name for b in run.plan.brackets for name in names.bracket_files(b.number)]
+    return [names.PLAN, *brackets]
+
+
+def prediction_files(name: str) -> list[str]:
+    """The predictions of one file."""
+    return [names.prediction(name), names.prediction_table(name)]
+
+
+def result_files(run: RunConfig) -> list[str]:
+    """All that the manifest holds."""
+    found = [*search_files(run), *names.BEST_FILES]
+    if run.values["evaluate"]:
+        found += [*TEST_FILES, *FIGURE_FILES]
+    for name in run.files.predicted:
+        found += prediction_files(name)
+    if run.values["explain"]["enabled"]:
+        found += EXPLAIN_FILES
+    return [*found, *names.REPORT_FILES]
+
+
+def report_inputs(run: RunConfig) -> list[str]:
+    """Files that the report tells of."""
+    left_out = {"test/performance.svg", "test/errors.svg", "explain/attributions.npz"}
+    left_out |= set(names.REPORT_FILES)
+    left_out.add(names.BEST_MODEL)
+    found = [n for n in result_files(run) if not n.startswith("predictions/")]
+    return [n for n in found if n not in left_out and not n.endswith(names.BEST_STATE)]
+
+
+def statistics(run: RunConfig) -> list[str]:
+    """Statistics of labelled sets that preprocessing writes, relative to the data folder."""
+    written = preprocess.output_files(run.values["preprocess"])
+    data = [n for s in ("train", "valid", "test") for n in run.files.planned.get(s, [])]
+    return [n for n in map(preprocess.statistics_name, data) if n in written]

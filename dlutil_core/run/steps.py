@@ -1,0 +1,259 @@
+"""The steps of a run: what each depends on and makes, as requests that its job is given.
+
+Steps are in topological order. A step's part holds what its results depend on beside files; files
+that it is known to need are its inputs, whatever step made them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dlutil_core.common import result_folder as names
+from dlutil_core.common.identity import identity_path
+from dlutil_core.common.version import code_sha256, package_versions
+from dlutil_core.job.run_spec import RESULT_VERSION, TRAINING_PACKAGES
+from dlutil_core.job.step import Request
+from dlutil_core.preprocess import parts as data_parts
+from dlutil_core.preprocess import section as preprocess
+from dlutil_core.preprocess.version import DATA_VERSION
+from dlutil_core.run import result_files as files
+from dlutil_core.run.job_sizes import JobSizes
+from dlutil_core.run.report_arguments import told_preprocess
+from dlutil_core.run.run_config import RunConfig
+
+DATA_PACKAGES = ("numpy", "h5py", "hdf5plugin")
+RESULT_PACKAGES = (
+    *("python", "torch", "numpy", "h5py", "pandas", "scikit-learn", "matplotlib", "logomaker"),
+    *("captum", "jinja2"),
+)
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step of a run.
+
+    Parameters
+    ----------
+    request
+        What its job is given.
+    before
+        Steps whose results it needs.
+    """
+
+    request: Request
+    before: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The step's name."""
+        return self.request.step
+
+
+class Steps:
+    """All steps of a run, by name, in an order in which they can run.
+
+    Parameters
+    ----------
+    run
+        The run.
+    sizes
+        How its search is divided into jobs.
+    """
+
+    def __init__(self, run: RunConfig, sizes: JobSizes) -> None:
+        self.run = run
+        self.sizes = sizes
+        self.planned: dict[str, PlannedStep] = {}
+        self._makers: dict[str, str] = {}
+        self._data()
+        if run.trains:
+            self._search()
+        self._best_model()
+        self._report()
+
+    def __getitem__(self, name: str) -> PlannedStep:
+        return self.planned[name]
+
+    def __iter__(self) -> Iterator[PlannedStep]:
+        return iter(self.planned.values())
+
+    def maker(self, path: str) -> str:
+        """The step that makes a file; empty where none of this run does."""
+        return self._makers.get(self.run.places.named(path), "")
+
+    def _add(
+        self,
+        name: str,
+        part: Mapping[str, Any],
+        inputs: Iterable[str],
+        outputs: Iterable[str],
+        after_data: bool = False,
+    ) -> None:
+        request = self._request(name, part, inputs, outputs)
+        before = {self._makers[path] for path in request.inputs if path in self._makers}
+        if after_data and "preprocess" in self.planned:  # code may read what nobody named
+            before.add("preprocess")
+        self.planned[name] = PlannedStep(request, tuple(sorted(before)))
+        own = self.run.places.named(identity_path(self.run.result, name))
+        self._makers |= dict.fromkeys([*request.outputs, own], name)
+
+    def _request(
+        self, name: str, part: Mapping[str, Any], inputs: Iterable[str], outputs: Iterable[str]
+    ) -> Request:
+        named = self.run.places.named
+        needed = tuple(dict.fromkeys(map(named, inputs)))
+        return Request(name, self.run.places, part, needed, tuple(map(named, outputs)))
+
+    def _results(self, names: Iterable[str]) -> list[str]:
+        return [f"{self.run.result}/{name}" for name in names]
+
+    def _in_data(self, names: Iterable[str]) -> list[str]:
+        return [f"{self.run.data}/{name}" for name in names]
+
+    # Data
+
+    def _data(self) -> None:
+        section = self.run.values["preprocess"]
+        for name, part in data_parts.parts(section).items():
+            options = {
+                "section": part,
+                "seed": self.run.values["seed"],
+                "data_version": DATA_VERSION,
+                "packages": package_versions(DATA_PACKAGES),
+            }
+            inputs = preprocess.input_files(part)
+            outputs = self._in_data(preprocess.output_files(part))
+            self._add(name, options, inputs, outputs)
+
+    # Search
+
+    def _source_part(self, stage: str) -> dict[str, Any]:
+        run = self.run
+        return {
+            "definition": run.places.named(run.definition).rpartition("/")[2],
+            "fingerprint": run.analysis.fingerprints[stage],
+            "env_sha256": run.env_sha256,
+            "run_seed": run.seed,
+        }
+
+    def _definition_part(self, stage: str) -> dict[str, Any]:
+        run = self.run
+        return self._source_part(stage) | {
+            "device": run.values["device"],
+            "threads_per_trial": run.search["threads_per_trial"],
+            "options": run.options.identity(),
+        }
+
+    def _version_part(self) -> dict[str, Any]:
+        return {
+            "result_version": RESULT_VERSION,
+            "packages": package_versions(TRAINING_PACKAGES),
+        }
+
+    def _training_part(self) -> dict[str, Any]:
+        batch_size = {"batch_size": self.run.values["batch_size"]}
+        return self._definition_part("train") | self._version_part() | batch_size
+
+    def _stage_inputs(self, stage: str) -> list[str]:
+        return [*self._in_data(self.run.files.of_stage(stage)), *self.run.definition_files]
+
+    def _search(self) -> None:
+        run = self.run
+        plan_file = self._results([names.PLAN])
+        training = self._training_part()
+        keys = ("method", "max_epochs", "eta", "config")
+        searched = {key: run.search[key] for key in keys}
+        self._add(
+            "plan",
+            self._source_part("train") | self._version_part() | {"search": searched},
+            run.definition_files,
+            plan_file,
+            after_data=True,
+        )
+        for bracket in run.plan.brackets:
+            number = bracket.number
+            name = f"bracket-{number}"
+            inputs = [*plan_file, *self._stage_inputs("train")]
+            outputs = self._results(names.bracket_files(number))
+            self._add(name, training | {"bracket": number}, inputs, outputs, after_data=True)
+        # What the brackets read is told in the model's provenance, so their identities are needed.
+        identities = [f"identity/bracket-{b.number}.json" for b in run.plan.brackets]
+        self._add(
+            "best",
+            self._made_part() | training,
+            self._results([*files.search_files(run), *identities]),
+            self._results(names.BEST_FILES),
+        )
+        if run.values["keep_checkpoints"] != "all":
+            self._add(
+                "prune",
+                {"keep": run.values["keep_checkpoints"]},
+                self._results([names.PLAN, names.BEST_LEADERBOARD]),
+                self._results(["logs/pruned.txt"]),
+            )
+
+    # What follows the search
+
+    def _made_part(self) -> dict[str, Any]:
+        """For steps whose results are all that dlutil's own code makes of files."""
+        return {"code": code_sha256(), "versions": package_versions(RESULT_PACKAGES)}
+
+    def _best_model(self) -> None:
+        run, made = self.run, self._made_part()
+        best = self._results([names.BEST_MODEL, names.BEST_PROVENANCE])
+        if run.values["evaluate"]:
+            part = made | self._definition_part("test")
+            inputs = [*best, *self._stage_inputs("test")]
+            self._add("test", part, inputs, self._results(files.TEST_FILES), after_data=True)
+            inputs = self._results([names.TEST_METRICS, names.TEST_OUTPUTS])
+            self._add("figures", made, inputs, self._results(files.FIGURE_FILES))
+        for name in run.files.predicted:
+            part = made | self._definition_part("predict")
+            inputs = [*best, *self._in_data([name]), *run.definition_files]
+            outputs = self._results(files.prediction_files(name))
+            self._add(f"predict/{name}", part, inputs, outputs)
+        if run.values["explain"]["enabled"]:
+            stage, section = run.explained_stage, run.values["explain"]
+            part = made | self._definition_part(stage) | {"explain": section}
+            motifs = [section["motifs"]] if section["motifs"] else []
+            inputs = [*best, *self._stage_inputs(stage), *motifs]
+            self._add("explain", part, inputs, self._results(files.EXPLAIN_FILES), after_data=True)
+
+    def _report(self) -> None:
+        run, made = self.run, self._made_part()
+        part = made | {
+            "preprocess": told_preprocess(run),
+            "tested": run.values["evaluate"],
+            "explained": run.values["explain"]["enabled"],
+        }
+        inputs = [
+            *self._results(files.report_inputs(run)),
+            *self._in_data(files.statistics(run)),
+        ]
+        self._add("report", part, inputs, self._results(names.REPORT_FILES))
+        everything = self._results(files.result_files(run))
+        manifest = self._results([names.MANIFEST])
+        self._add("manifest", {"files": len(everything)}, everything, manifest)
+
+    # Trial jobs
+
+    def slot(self, bracket: int, rung: int, job: int) -> Request:
+        """What is wanted of a trial job: some slots of a rung."""
+        slots = self.sizes.slots(bracket, rung)[job]
+        part = self._training_part() | {"bracket": bracket, "rung": rung}
+        part["slots"] = [slots.start, slots.stop]
+        before = [f"search/slots/bracket-{bracket}/rung-{rung - 1}.json"] if rung else []
+        inputs = [*self._results([names.PLAN, *before]), *self._stage_inputs("train")]
+        name = f"slots/bracket-{bracket}/rung-{rung}/{job}"
+        return self._request(name, part, inputs, self._results([f"search/{name}.json"]))
+
+    def ranking(self, bracket: int, rung: int) -> Request:
+        """What is wanted of the ranking of a rung's slots."""
+        jobs = range(len(self.sizes.slots(bracket, rung)))
+        name = f"slots/bracket-{bracket}/rung-{rung}"
+        slots = [f"search/{name}/{job}.json" for job in jobs]
+        part = {"result_version": RESULT_VERSION, "code": code_sha256()}
+        inputs = self._results([names.PLAN, *slots])
+        return self._request(name, part, inputs, self._results([f"search/{name}.json"]))

@@ -1,0 +1,89 @@
+"""What is refused before anything runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from run_project import DEFINITION, run_of
+
+from dlutil_core.common.errors import UserError
+from dlutil_core.run.checks import check
+
+pytestmark = pytest.mark.usefixtures("here")
+
+
+def searched() -> None:
+    """A result folder as an earlier search leaves it."""
+    Path("out/search").mkdir(parents=True)
+    plan = {"method": "hyperband", "max_epochs": 9, "eta": 3, "seed": 4}
+    Path("out/search/plan.json").write_text(json.dumps(plan))
+
+
+def test_names_that_snakemake_would_take_for_wildcards_are_refused() -> None:
+    Path("data/x{1}.h5").write_text("")
+    with pytest.raises(UserError, match=r"x\{1\}\.h5: file names must not hold braces"):
+        check(run_of(data_files={"train": ["*.h5"]}))
+    check(run_of(data_files={"train": ["train.h5"], "test": ["test*"]}))
+
+
+def test_a_whole_run_passes() -> None:
+    check(run_of(predict=["new/a.npy"]))
+
+
+def test_what_is_asked_for_must_be_defined() -> None:
+    Path("def.py").write_text("def get_train_generator(data_dir, batch_size): pass\n")
+    with pytest.raises(UserError, match="Model"):
+        check(run_of())
+    Path("def.py").write_text(DEFINITION.replace("def get_test_generator", "def tests"))
+    with pytest.raises(UserError, match=r"get_test_generator.*evaluation"):
+        check(run_of())
+    check(run_of(evaluate=False))
+    Path("def.py").write_text(DEFINITION.replace("def get_config", "def space"))
+    with pytest.raises(UserError, match=r"get_config.*the search"):
+        check(run_of())
+    check(run_of(search={"method": "fixed", "config": {"lr": 1}}))
+
+
+def test_a_data_folder_that_is_none() -> None:
+    with pytest.raises(UserError, match="data: nowhere is not a folder"):
+        check(run_of(data="nowhere"))
+    with pytest.raises(UserError, match=r"data: def\.py is not a folder"):
+        check(run_of(data="def.py"))
+
+
+def test_to_use_a_search_there_must_be_one() -> None:
+    with pytest.raises(UserError, match=r"out: holds no earlier search.*--hyper"):
+        check(run_of(search={"method": "existing"}))
+    searched()
+    made = run_of(search={"method": "existing", "max_epochs": 81})
+    check(made)
+    assert made.plan.max_epochs == 9, "the plan is that of the search"
+
+
+def test_a_raw_file_that_is_missing_is_told_before_anything_runs() -> None:
+    section = {"train": {"sequences": "train.fa", "targets": "train.txt"}}
+    Path("train.fa").write_text(">a\nACGT\n")
+    with pytest.raises(UserError, match=r"train\.txt: there is no such file"):
+        check(run_of(preprocess=section))
+
+
+def test_motifs_that_are_missing_are_told_before_anything_runs() -> None:
+    with pytest.raises(UserError, match=r"explain\.motifs: known\.meme: there is no such file"):
+        check(run_of(explain={"enabled": True, "motifs": "known.meme"}))
+
+
+def test_proteins_are_not_explained() -> None:
+    with pytest.raises(UserError, match="the explanation is of DNA and RNA"):
+        check(run_of(explain={"enabled": True}, preprocess={"alphabet": "protein"}))
+
+
+def test_a_variable_without_a_value_is_taken_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("UNITS", raising=False)
+    with pytest.raises(UserError, match=r"env\.UNITS: has no value"):
+        check(run_of(env={"UNITS": None}))
+    monkeypatch.setenv("UNITS", "volts")
+    check(run_of(env={"UNITS": None}))

@@ -1,0 +1,35 @@
+# Hyperband, a job for each bracket; a rung's trials run side by side on the job's threads. Where trials
+# are jobs of their own it finds every outcome in their memos: the same script, and the same files.
+
+
+rule bracket:
+    input:
+        bracket_flag,
+        plan=made_by("plan", results(["search/plan.json"])),
+        ranking=last_ranking,
+        definition=unhurried([DEFINITION, *RUN.definition_files]),
+        data=data_files(RUN.files.awaited("train")),
+    output:
+        update(f"{RESULT}/search/bracket-{{bracket}}/leaderboard.csv"),
+        update(f"{RESULT}/search/bracket-{{bracket}}/history.csv"),
+        update(f"{RESULT}/search/bracket-{{bracket}}/best.pt"),
+        update(f"{RESULT}/search/bracket-{{bracket}}/network.csv"),
+    log:
+        f"{RESULT}/logs/bracket-{{bracket}}.log",
+    conda:
+        ENVIRONMENT
+    threads: BRACKET_THREADS
+    # A GPU also where it only collects, since outcomes on a GPU and on a CPU are not the same ones.
+    resources:
+        mem_mb=memory,
+        runtime=bracket_minutes,
+        gpu=GPUS,
+        cpus_per_task=lambda _, threads: threads,
+    params:
+        script=script("bracket", bracket_request, TRAIN_ARGUMENTS),
+        out=subpath(output[0], parent=True),
+    message:
+        "Training bracket {wildcards.bracket}"
+    shell:
+        "{params.script} --plan={input.plan:q} --bracket={wildcards.bracket} --cores={threads}"
+        " --out={params.out:q} --log={log:q}"
