@@ -9,8 +9,11 @@ import h5py
 import numpy as np
 import pytest
 
+from dlutil_core.common import shown_text
 from dlutil_core.common.logs import log, start_logging
 from dlutil_core.common.shown_text import shown, shown_cell
+from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.job.run_spec import RunSpec
 from dlutil_core.report.chart import escape
 from dlutil_core.report.page import _finalized
 from dlutil_core.trained.predict import write_table
@@ -37,6 +40,14 @@ def test_formulas_are_texts(text: str) -> None:
 @pytest.mark.parametrize("text", ["-1.5", "+3", "-1e-5", "-inf", "chr1:5-9", "a=b", "", "1"])
 def test_numbers_and_names_stay(text: str) -> None:
     assert shown_cell(text) == text
+
+
+def test_secrets_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shown_text, "_hidden", {})
+    monkeypatch.setenv("TOKEN_OF_TEST", "s3cr3t-token")
+    monkeypatch.setenv("KIND_OF_TEST", "cpu")
+    LoadedRun(RunSpec("def.py", "", 1, 0, env=("TOKEN_OF_TEST", "KIND_OF_TEST", "UNSET_OF_TEST")))
+    assert shown("cpu: ValueError: bad s3cr3t-token!") == "cpu: ValueError: bad $TOKEN_OF_TEST!"
 
 
 def test_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
