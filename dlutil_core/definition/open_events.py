@@ -307,9 +307,11 @@ def _is_of_user(frame: FrameType | None, code: bool) -> bool:
 
 
 def _on_open(arguments: tuple[Any, ...]) -> None:
-    path, _, flags = arguments
+    path, mode, flags = arguments
     if (path, flags) in _known or isinstance(path, int):
         return
+    if mode is None and not os.path.isabs(path) and not os.path.lexists(path):
+        return  # `os.open` does not tell of its `dir_fd`: the path may be that of another folder.
     access = flags & os.O_ACCMODE
     made = flags & os.O_TRUNC or (flags & os.O_EXCL and flags & os.O_CREAT)
     if access != os.O_WRONLY and not made:
@@ -319,7 +321,7 @@ def _on_open(arguments: tuple[Any, ...]) -> None:
         note(Recorder.read, path)
     if access != os.O_RDONLY and (made or flags & os.O_CREAT or os.path.lexists(path)):
         note(Recorder.wrote if made else Recorder.changed, path)
-    if os.path.isabs(path) and os.path.lexists(path):
+    if os.path.lexists(path):
         _known.add((path, flags))
 
 
@@ -369,11 +371,6 @@ def _read_and_made(recorder: Recorder, path: str) -> None:
     recorder.changed(path)
 
 
-def _on_library(arguments: tuple[Any, ...]) -> None:
-    if arguments[0] and "/" in os.fsdecode(arguments[0]):
-        note(Recorder.read, arguments[0])
-
-
 _HANDLERS: dict[str, Callable[[tuple[Any, ...]], None]] = {
     "open": _on_open,
     "os.listdir": _on_listing,
@@ -386,7 +383,8 @@ _HANDLERS: dict[str, Callable[[tuple[Any, ...]], None]] = {
     "os.symlink": _on_symlink,
     "os.truncate": lambda a: note(Recorder.changed, a[0]),
     "sqlite3.connect": _on_sqlite,
-    "ctypes.dlopen": _on_library,
+    "os.chdir": lambda a: _known.clear(),  # What was known by a relative path.
+    "ctypes.dlopen": lambda a: note(Recorder.read, a[0]) if "/" in str(a[0]) else None,
     # Of compiled modules, which the analysis of sources does not see.
     "import": lambda a: note(Recorder.read, a[1]) if a[1] else None,
 }

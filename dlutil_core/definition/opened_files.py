@@ -14,6 +14,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 from dlutil_core.common.errors import UserError
@@ -88,7 +89,7 @@ class OpenedFiles:
             if self._keeps(path) and path not in modules
             for read in self._read(path, opened, memory)
         ]
-        return sorted(found)
+        return sorted(found, key=attrgetter("path"))
 
     def _keeps(self, path: str) -> bool:
         """Whether reads of this path are of interest; asked once a path."""

@@ -21,6 +21,7 @@ from typing import Any
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_json, write_text
 from dlutil_core.definition.executed import Definition
+from dlutil_core.definition.open_events import INSTALLED
 from dlutil_core.fingerprint.analysis import analyse
 
 ENTRY = "entry.json"
@@ -194,4 +195,13 @@ def _top_names(folder: Path) -> set[str]:
     for path in folder.iterdir():
         if path.is_dir() or path.suffix in (".py", ".pyc", ".so"):
             found.add(path.name.partition(".")[0])
-    return found - {"__pycache__", "dlutil_core"}
+    return {name for name in found if not _is_installed(name)} - {"__pycache__", "dlutil_core"}
+
+
+def _is_installed(name: str) -> bool:
+    """Whether an installed module of this name is imported already: a file beside cannot hide it."""
+    module = sys.modules.get(name)
+    if module is None:
+        return False
+    origin = str(getattr(module.__spec__, "origin", None))
+    return origin in ("frozen", "built-in") or origin.startswith(INSTALLED)

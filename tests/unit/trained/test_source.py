@@ -200,6 +200,16 @@ def test_two_results_in_one_process(tmp_path: Path) -> None:
     assert "nets" not in sys.modules and str(tmp_path) not in "".join(sys.path)
 
 
+def test_a_file_hides_no_module_that_is_imported(tmp_path: Path) -> None:
+    definition = project(tmp_path / "project")
+    named = definition.with_name("numpy.py")
+    named.write_text("import random\n" + DEFINITION + "\n    chance = random.random\n")
+    wanted = train(named, tmp_path / "result")
+    for name in ("random.py", "torch.py"):
+        (tmp_path / "result" / "best" / "definition" / name).write_text("raise SystemExit")
+    assert (predicted(dlutil_core.load(tmp_path / "result")) == wanted).all()
+
+
 def test_results_without_a_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wanted = train(project(tmp_path / "project"), tmp_path / "result")
     shutil.rmtree(tmp_path / "result" / "best" / "definition")
