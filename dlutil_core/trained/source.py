@@ -199,7 +199,7 @@ def _top_names(folder: Path) -> set[str]:
 
 
 def _is_installed(name: str) -> bool:
-    """Whether an installed module of this name is imported already: a file beside cannot hide it."""
+    """Whether an installed module of this name is imported: a file cannot hide it any more."""
     module = sys.modules.get(name)
     if module is None:
         return False
