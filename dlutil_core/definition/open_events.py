@@ -14,6 +14,7 @@ A line is a JSON list: kind, process, path and, by kind,
 | `w` | a file was made or emptied | whether it was there before |
 | `c` | a file that was there was opened to be changed | |
 | `l` | a folder was listed | hash of the names; none: it was not there |
+| `b` | a pattern's matches were asked for | whether `**` crosses folders, and the matches |
 | `m` | a folder was made | |
 | `n` | a link was made | |
 | `g` | a file or folder was removed, or renamed away | |
@@ -21,6 +22,7 @@ A line is a JSON list: kind, process, path and, by kind,
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import importlib.util
 import json
@@ -159,6 +161,13 @@ class Recorder:
             return
         self.seen.add(("l", path))
         self.write("l", path, hashlib.sha256(b"".join(n + b"\n" for n in names)).hexdigest())
+
+    def matched(self, pattern: str, recursive: bool) -> None:
+        """The paths that match a pattern are asked for: these count, not all names beside them."""
+        if pattern.startswith(INSTALLED) or ("b", pattern, recursive) in self.seen:
+            return
+        self.seen.add(("b", pattern, recursive))
+        self.write("b", pattern, recursive, sorted(glob.glob(pattern, recursive=recursive)))
 
     def made_folder(self, path: str) -> None:
         """A folder is made."""
@@ -325,7 +334,15 @@ def _on_open(arguments: tuple[Any, ...]) -> None:
         _known.add((path, flags))
 
 
+def _on_glob(arguments: tuple[Any, ...]) -> None:
+    pattern, recursive = arguments[:2]
+    if _is_of_user(sys._getframe(2), False):
+        note(lambda recorder, path: recorder.matched(path, bool(recursive)), pattern)
+
+
 def _on_listing(arguments: tuple[Any, ...]) -> None:
+    if sys._getframe(2).f_code.co_filename == glob.__file__:
+        return  # of a pattern, which is noted as such
     if _is_of_user(sys._getframe(2), True):
         note(Recorder.listed, arguments[0])
 
@@ -375,6 +392,7 @@ _HANDLERS: dict[str, Callable[[tuple[Any, ...]], None]] = {
     "open": _on_open,
     "os.listdir": _on_listing,
     "os.scandir": _on_listing,
+    "glob.glob": _on_glob,
     "os.rename": _on_rename,
     "os.remove": lambda a: note(Recorder.removed, a[0], a[1]),
     "os.rmdir": lambda a: note(Recorder.removed, a[0], a[1]),

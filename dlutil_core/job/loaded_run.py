@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,7 +108,7 @@ class LoadedRun:
 
         torch.set_num_threads(self.spec.threads)
         with model_settings(device or self.device or self.device_kind, self.spec.options):
-            return self.definition.model(config)
+            return self.definition.model(copy.deepcopy(config))
 
     def reads(self) -> tuple[Read, ...]:
         """What results of this process depend on: files that were read, and those that the config

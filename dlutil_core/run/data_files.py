@@ -72,12 +72,18 @@ class DataFiles:
         for pattern in patterns:
             inner = self._inside(pattern, key)
             hits = [name for name in self.available if matches(name, inner)]
+            if inner not in hits:  # a glob means data, not what preprocessing tells of them
+                hits = [name for name in hits if not self._is_statistics(name)]
             if not hits:
                 raise UserError(
                     f"{key}: '{pattern}' matches no file under {self.data}; check the spelling"
                 )
             found |= dict.fromkeys(hits)
         return sorted(found, key=natural_key)
+
+    def _is_statistics(self, name: str) -> bool:
+        start = name.removesuffix(".stats.json")
+        return start != name and f"{start}.h5" in self.available
 
     def _inside(self, pattern: str, key: str) -> str:
         """A pattern relative to the data folder; one that leaves it is refused."""

@@ -174,7 +174,7 @@ def check_some_succeeded(bracket: int, outcomes: list[Outcome]) -> None:
         return
     first = min(outcomes, key=lambda found: found.trial)
     if len(first.traceback.splitlines()) > 1:  # one line is the sentence that is told below
-        log.error("%s", first.traceback)
+        log.debug("%s", first.traceback)  # to the log; the terminal gets the sentence
     raise UserError(
         f"bracket {bracket}: every trial failed; the first was trial {first.trial}, which "
         f"{'ran ' if first.status == OUT_OF_MEMORY else ''}{first.status.replace('-', ' ')}: "

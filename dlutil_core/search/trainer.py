@@ -277,10 +277,11 @@ class Trainer:
     ) -> None:
         text = "".join(traceback.format_exception(error))
         if isinstance(error, UserError):  # a wrong input is a sentence, not a traceback
+            log.debug("%s", text)
             text = f"{error}\n"
         message = re.sub(r"0x[0-9a-f]{6,}", "0x…", shown(told(error, self.loaded.spec.definition)))
         number = store.trial.number
-        log.info("trial %d failed in epoch %d: %s", number, len(rows) + 1, message)
+        log.debug("trial %d failed in epoch %d: %s", number, len(rows) + 1, message)
         if rows:
             _stored(store.write_history, rows)
         _stored(store.write_failure, Failure(len(rows) + 1, status, message, shown(text)))

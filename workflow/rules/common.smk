@@ -11,6 +11,7 @@ ROOT = Path(workflow.current_basedir).parent.parent
 if (ROOT / "dlutil_core").is_dir() and str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from dlutil_core.run.config import check_config_files
 from dlutil_core.common.errors import UserError
 from dlutil_core.common import result_folder
 from dlutil_core.common.hash_memory import HashMemory
@@ -35,6 +36,7 @@ MODIFIER.prefix = MODIFIER._prefix_replacements = MODIFIER.inner_modifier = None
 JUDGES = workflow.is_main_process
 
 try:
+    check_config_files(workflow.configfiles)
     RUN = RunConfig(PLACED)
     RUN.set_environment()
     check(RUN)

@@ -15,6 +15,7 @@ from dlutil_core.preprocess.encode.alphabet import (
     Alphabet,
     reverse_complement,
 )
+from dlutil_core.preprocess.encode.strands import complement_table, strand_hashes
 from dlutil_core.preprocess.encode.widths import Widths
 from dlutil_core.preprocess.read.blocks import Block
 from dlutil_core.preprocess.read.text_files import shown
@@ -38,12 +39,15 @@ class Encoded:
         How often each code occurs, int64, or None for features.
     stored
         Number of letters stored, padding left out.
+    strands
+        Hashes of both strands (`strand_hashes`), or None where letters have no complements.
     """
 
     data: np.ndarray
     rows: np.ndarray
     counts: np.ndarray | None = None
     stored: int = 0
+    strands: tuple[np.ndarray, np.ndarray] | None = None
 
 
 class Encoder:
@@ -54,6 +58,7 @@ class Encoder:
         self.widths = widths
         self.ambiguous = ambiguous
         self.features = 0
+        self._complements = complement_table(alphabet)
 
     def encode(self, block: Block) -> Encoded:
         """Encode a block whose sequences have been fitted to the width (`fit`)."""
@@ -70,7 +75,10 @@ class Encoder:
             counts += self.alphabet.encode_into(codes, data[:, :, height])
             stored += letters
         rows = np.concatenate([codes for codes, _ in parts], axis=1) if parts[1:] else parts[0][0]
-        return Encoded(data, rows, counts, stored)
+        strands = None
+        if self._complements is not None:
+            strands = strand_hashes([codes for codes, _ in parts], self._complements)
+        return Encoded(data, rows, counts, stored, strands)
 
     def fit(self, block: Block, with_reverse: bool) -> Block:
         """Bring sequences to one width; let each one's reverse complement follow it if asked."""
@@ -102,6 +110,7 @@ class Encoder:
             labels=None if block.labels is None else np.repeat(block.labels, 2, axis=0),
             intervals=intervals,
             chromosomes=None,
+            groups=None,
         )
 
     def _codes(self, block: Block, sequences: list[bytes]) -> tuple[np.ndarray, int]:
@@ -126,6 +135,8 @@ class Encoder:
     def _remedy(self, letter: bytes) -> str:
         upper = letter.decode("latin-1").upper()
         name = self.alphabet.name
+        if upper in ("#", ";"):
+            return "comments may stand before the first record alone; remove the line"
         if name == "dna" and upper == "U":
             return "set preprocess.alphabet to rna"
         codes = IUPAC_RESIDUES if name == "protein" else IUPAC_BASES

@@ -222,3 +222,60 @@ def test_a_definition_is_a_module_that_can_be_found_by_name(tmp_path: Path) -> N
     module = sys.modules["dlutil_definition"]
     assert isinstance(module, types.ModuleType)
     assert found.model_class().__module__ == "dlutil_definition"
+
+
+COMMAND_LINE = """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--hidden", type=int, {more})
+hidden = parser.parse_args().hidden
+def get_config(): return {{"hidden": parser.parse_args().hidden}}
+"""
+
+
+def test_a_command_line_of_the_definition_has_its_defaults_or_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py", "--log", "x.log"])
+    found = made(tmp_path, COMMAND_LINE.format(more="default=8"))
+    assert found.module.hidden == 8
+    assert found.call("get_config", found.module.get_config) == {"hidden": 8}
+    assert sys.argv == ["train.py", "--log", "x.log"]
+    wanted = "parses a command line when it is read", "have defaults", "env in the config"
+    refused(lambda: made(tmp_path, COMMAND_LINE.format(more="required=True")), *wanted)
+    assert made(tmp_path, "import sys\nfound = sys.argv[1:]").module.found == []
+
+
+def test_arrays_and_tables_are_no_loaders(tmp_path: Path) -> None:
+    for body in ("np.ones((4, 2))", "'a.h5'", "{'x': [1]}", "pandas.DataFrame({'a': [1]})"):
+        text = MODEL + f"import pandas\ndef get_test_generator(data_dir): return {body}\n"
+        found = made(tmp_path, text)
+        refused(lambda found=found: found.test_loader("d"), "rows are no batches", "Matrix")
+    pair = MODEL + "def get_train_generator(data_dir, batch_size): return np.ones(4), np.ones(4)\n"
+    refused(lambda: made(tmp_path, pair).train_loaders("d", 2), "returned ndarray")
+    both = MODEL + "def get_train_generator(data_dir, batch_size): return [loader(), loader(2)]\n"
+    train, val = made(tmp_path, both).train_loaders("d", 2)
+    assert (train.samples, val.samples) == (4, 2)
+
+
+def test_a_prediction_loader_that_shuffles_is_refused_with_its_file(tmp_path: Path) -> None:
+    text = MODEL + (
+        "def get_pred_generator(path):\n"
+        "    return batch_generator.MatrixBatchGenerator(np.ones((4, 2)), shuffle=True)\n"
+    )
+    refused(lambda: made(tmp_path, text).prediction_loader("p"), "to predict shuffles")
+
+
+def test_a_cause_is_told_with_the_line_where_it_arose(tmp_path: Path) -> None:
+    text = MODEL + (
+        "def inner(): return np.ones(2) + np.ones(3)\n"
+        "def outer():\n"
+        "    from dlutil_core.common.errors import UserError\n"
+        "    try:\n"
+        "        inner()\n"
+        "    except ValueError as error:\n"
+        "        raise UserError('shapes differ') from error\n"
+    )
+    found = made(tmp_path, text)
+    line = text.splitlines().index("def inner(): return np.ones(2) + np.ones(3)") + 1
+    refused(lambda: found.call("outer", found.module.outer), f"line {line}: shapes differ")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import glob
 import multiprocessing
 import os
 import pathlib
@@ -127,12 +128,9 @@ def test_relative_to_a_folder(opened: OpenedFiles, here: Path) -> None:
 
 
 def listing_ways() -> list[Callable[[], object]]:
-    import glob
-
     return [
         lambda: os.listdir("f"),
         lambda: list(os.scandir("f")),
-        lambda: glob.glob("f/*.x"),
         lambda: list(Path("f").iterdir()),
         lambda: list(Path("f").glob("*")),
         lambda: list(os.walk(b"f")),
@@ -332,3 +330,23 @@ def test_sqlite(opened: OpenedFiles, here: Path) -> None:
     sqlite3.connect(":memory:").close()
     sqlite3.connect(pathlib.Path("new.db")).close()
     assert names(opened, here) == ["a.db"]
+
+
+def test_a_pattern_counts_by_its_matches(opened: OpenedFiles, here: Path) -> None:
+    """A file that a loader's pattern does not match is none that it read."""
+    make("batch1.h5", "batch2.h5", "notes.txt")
+    opened.start()
+    assert len(glob.glob("batch*.h5")) == 2
+    assert len(glob.glob(str(here / "**" / "*.txt"), recursive=True)) == 1
+    opened.stop()
+    memory = HashMemory(here / "memory")
+    reads = opened.reads(memory)
+    patterns = [str(here / "**" / "*.txt"), str(here / "batch*.h5")]
+    assert [(r.path, r.kind) for r in reads] == list(zip(patterns, ["glob**", "glob"], strict=True))
+    make("more.md")
+    assert memory.changed(reads) is None
+    make("batch3.h5")
+    assert memory.changed(reads) == reads[1]
+    os.unlink("batch3.h5")
+    os.unlink("notes.txt")
+    assert memory.changed(reads) == reads[0]

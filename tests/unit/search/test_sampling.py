@@ -152,3 +152,19 @@ def test_a_file_that_is_no_plan_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text('{"method": "hyperband", "max_epochs": 9}')
     with pytest.raises(UserError, match=r"plan.json: not the plan of a search \(KeyError: 'eta'"):
         Plan.read(tmp_path / "plan.json")
+
+
+def test_a_grid_that_ends_tells_how_many_configurations_it_gave() -> None:
+    grid = iter([{"lr": rate} for rate in (0.1, 0.2, 0.3)])
+    with pytest.raises(UserError, match=r"takes 5 configurations, and after 3 get_config gave no"):
+        sample_configs(lambda: next(grid), 5, seed=1)
+    left = [{"lr": 0.1}, {"lr": 0.2}]
+
+    def popped() -> Any:
+        try:
+            return left.pop()
+        except IndexError as error:
+            raise UserError("def.py: get_config failed: pop from empty list") from error
+
+    with pytest.raises(UserError, match=r"takes 5 configurations, and after 2 def.py: get_config"):
+        sample_configs(popped, 5, seed=1)

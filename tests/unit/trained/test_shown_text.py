@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from pathlib import Path
 
@@ -67,11 +68,14 @@ def test_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert f"error: {SAFE}" in text and text.count("\x1b") == 0 and "\n" in text
 
 
-def test_names_beside_predictions(tmp_path: Path) -> None:
-    names = ["=HYPERLINK(1)", "-1", "chr1:1-5(+)", "x\ty\x1b[2J"]
+def test_names_beside_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["=HYPERLINK(1)", "-1", "chr1:1-5(+)", "x\ty\x1b[2J", "名"]
     with h5py.File(tmp_path / "p.h5", "w") as file:
         file["name"] = names
-        file["data"] = np.zeros((4, 2))
-    write_table(tmp_path / "p.tsv", str(tmp_path / "p.h5"), np.zeros(4, "float32"))
-    rows = [line.split("\t")[0] for line in (tmp_path / "p.tsv").read_text().splitlines()]
-    assert rows == ["name", "'=HYPERLINK(1)", "-1", "chr1:1-5(+)", r"x\ty\x1b[2J"]
+        file["data"] = np.zeros((5, 2))
+    # As in a locale that lacks most letters.
+    monkeypatch.setattr(io, "text_encoding", lambda encoding, *_: encoding or "ascii")
+    write_table(tmp_path / "p.tsv", str(tmp_path / "p.h5"), np.zeros(5, "float32"))
+    lines = (tmp_path / "p.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t")[0] for line in lines]
+    assert rows == ["name", "'=HYPERLINK(1)", "-1", "chr1:1-5(+)", r"x\ty\x1b[2J", "名"]
