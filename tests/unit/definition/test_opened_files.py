@@ -350,3 +350,24 @@ def test_a_pattern_counts_by_its_matches(opened: OpenedFiles, here: Path) -> Non
     os.unlink("batch3.h5")
     os.unlink("notes.txt")
     assert memory.changed(reads) == reads[0]
+
+
+def test_a_process_that_is_recorded_records_too(opened: OpenedFiles, here: Path) -> None:
+    """A definition may start dlutil itself: both see what it reads, C libraries included."""
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from dlutil_core.definition.opened_files import OpenedFiles\n"
+        "from dlutil_core.common.hash_memory import HashMemory\n"
+        "inner = OpenedFiles(); inner.start()\n"
+        "import h5py, numpy\n"
+        "h5py.File('a.h5', 'r').close()\n"
+        "print([r.path for r in inner.reads(HashMemory(Path('memory')))])\n"
+    )
+    import h5py
+
+    h5py.File("a.h5", "w").close()
+    opened.start()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str([str(here / "a.h5")])
+    assert names(opened, here) == ["a.h5"]
