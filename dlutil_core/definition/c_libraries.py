@@ -1,8 +1,8 @@
 """Tells of files that C and Rust libraries open: Python's audit events know nothing of them.
 
 A library's function is replaced by one that tells first. Libraries are never imported here: one
-that is not there yet is wrapped when the code imports it. Loaded by its path, as `open_events` is,
-so it imports nothing of dlutil.
+that is not there yet is wrapped when the code imports it. Loaded in started processes too,
+as `open_events` is, so it imports nothing of dlutil.
 """
 
 from __future__ import annotations

@@ -48,6 +48,8 @@ class Definition:
     ----------
     path
         The file. Its folder goes to the front of `sys.path`, for modules beside it.
+    names
+        Python's own names for its code, `__import__` among them, where they are not the usual ones.
 
     Raises
     ------
@@ -55,9 +57,9 @@ class Definition:
         The file is missing or raises when it is executed.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], names: dict[str, Any] | None = None) -> None:
         self.path = str(path)
-        self.module = _execute(Path(path))
+        self.module = _execute(Path(path), names)
 
     def has(self, name: str) -> bool:
         """Whether the file defines `name`."""
@@ -294,7 +296,7 @@ def _parses_arguments(error: BaseException) -> bool:
     return bool({m.partition(".")[0] for m in modules} & COMMAND_LINES)
 
 
-def _execute(path: Path) -> ModuleType:
+def _execute(path: Path, names: dict[str, Any] | None = None) -> ModuleType:
     full = path.resolve()
     if not full.is_file():
         raise UserError(f"{path}: there is no such file; give the path of your def.py")
@@ -309,6 +311,8 @@ def _execute(path: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    if names is not None:
+        vars(module)["__builtins__"] = names
     try:
         with kept_folder(), _own_arguments(str(path)):
             spec.loader.exec_module(module)

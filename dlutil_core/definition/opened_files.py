@@ -15,6 +15,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 from dlutil_core.common.errors import UserError
@@ -94,7 +95,7 @@ class OpenedFiles:
             for (pattern, recursive), before in self._log.matched.items()
             if self._keeps(pattern)
         ]
-        return sorted(found)
+        return sorted(found, key=attrgetter("path", "kind"))
 
     def _matches(self, pattern: str, recursive: bool, before: set[str], memory: HashMemory) -> Read:
         """A pattern with its matches as they are now, if only the code itself has changed them."""

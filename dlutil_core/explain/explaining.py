@@ -11,6 +11,7 @@ import torch
 
 from dlutil_core.common import files
 from dlutil_core.common.seeds import loader_seed, seed_everything
+from dlutil_core.common.shown_text import shown_cell
 from dlutil_core.explain import attribution, logos
 from dlutil_core.explain.compare import Match, best_match
 from dlutil_core.explain.filters import Filter, filters
@@ -188,7 +189,7 @@ def _row(
     if match is not None:
         best, p_value = match
         row |= {
-            "match": f"{best.target.name} {best.target.label}".strip(),
+            "match": shown_cell(f"{best.target.name} {best.target.label}".strip()),
             "strand": best.strand,
             "offset": best.offset,
             "similarity": best.similarity,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.hash_memory import HashMemory, Signature, signature
 from dlutil_core.common.reads import FILE, Read
+from dlutil_core.common.shown_text import hide_values
 from dlutil_core.definition.opened_files import OpenedFiles
 from dlutil_core.job.devices import device_slot
 from dlutil_core.job.run_spec import RunSpec
@@ -40,6 +41,7 @@ class LoadedRun:
 
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
+        hide_values(spec.env)
         self.device: str | None = None
         self.memory = HashMemory()
         self.verdicts: dict[str, bool] = {}

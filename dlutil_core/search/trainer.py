@@ -14,6 +14,7 @@ from dlutil_core.common.files import DISK_ERRORS
 from dlutil_core.common.logs import log
 from dlutil_core.common.run_lock import check_owner, owned_by
 from dlutil_core.common.seeds import seed_everything
+from dlutil_core.common.shown_text import shown
 from dlutil_core.definition.executed import kept_folder, put_back, told
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.model.checkpoint import canonical
@@ -294,12 +295,12 @@ class Trainer:
         if isinstance(error, UserError):  # a wrong input is a sentence, not a traceback
             log.debug("%s", text)
             text = f"{error}\n"
-        message = re.sub(r"0x[0-9a-f]{6,}", "0x…", told(error, self.loaded.spec.definition))
+        message = re.sub(r"0x[0-9a-f]{6,}", "0x…", shown(told(error, self.loaded.spec.definition)))
         number = store.trial.number
         log.debug("trial %d failed in epoch %d: %s", number, len(rows) + 1, message)
         if rows:
             _stored(store.write_history, rows)
-        _stored(store.write_failure, Failure(len(rows) + 1, status, message, text))
+        _stored(store.write_failure, Failure(len(rows) + 1, status, message, shown(text)))
 
 
 def _stored(write: Callable[..., None], *arguments: Any) -> None:

@@ -14,6 +14,7 @@ from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
 from dlutil_core.common.nested import tree_leaves
 from dlutil_core.common.seeds import loader_seed, seed_everything
+from dlutil_core.common.shown_text import shown_cell
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.loaders.hdf5 import read_classes, read_intervals, read_names
 from dlutil_core.trained.load import restore_model
@@ -75,11 +76,14 @@ def write_table(out: Path, path: str, predictions: np.ndarray) -> None:
                 f"{len(rows)}; predictions must be in the file's order"
             )
         if found is not None:
-            beside[title] = found
+            beside[title] = [shown_cell(text) for text in found]
     columns = _columns(rows.shape[1], read_classes(path) or [])
-    with files.atomic_path(out) as temporary, temporary.open("w", newline="") as file:
+    with (
+        files.atomic_path(out) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow([*beside, *columns])
+        writer.writerow([*beside, *map(shown_cell, columns)])
         for *told, row in zip(*beside.values(), rows, strict=True):
             writer.writerow([*told, *map(_shown, row)])
 

@@ -82,6 +82,17 @@ def test_ways_to_open(way: Callable[[], object], opened: OpenedFiles, here: Path
     assert names(opened, here) == ["a"]
 
 
+def test_a_relative_path_in_another_folder(
+    opened: OpenedFiles, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("a", "f/a")
+    opened.start()
+    _open("a")
+    monkeypatch.chdir("f")
+    _open("a")
+    assert names(opened, here) == ["a", "f/a"]
+
+
 def test_only_writing_is_no_read(opened: OpenedFiles, here: Path) -> None:
     make("old")
     opened.start()
@@ -106,6 +117,14 @@ def test_what_was_absent(opened: OpenedFiles, here: Path) -> None:
     subprocess.run(["touch", "gone.npy"], check=True)
     with pytest.raises(UserError, match=r"gone\.npy was changed while it was read; run the same"):
         names(opened, here)
+
+
+def test_relative_to_a_folder(opened: OpenedFiles, here: Path) -> None:
+    make("f/a")
+    opened.start()
+    list(os.fwalk("f"))
+    os.close(os.open("a", os.O_RDONLY, dir_fd=os.open("f", os.O_RDONLY)))
+    assert (names(opened, here, ABSENT), names(opened, here, FOLDER)) == ([], ["f"])
 
 
 def listing_ways() -> list[Callable[[], object]]:
