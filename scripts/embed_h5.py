@@ -15,7 +15,7 @@ from dlutil_core.preprocess.embed import Embedding, embed
 
 
 def main(arguments: argparse.Namespace) -> None:
-    given = {key: value for key, value in vars(arguments).items() if key != "log"}
+    given = {key: value for key, value in vars(arguments).items() if key not in ("log", "request")}
     embed(Embedding(**given | {"isseq": arguments.isseq == "Y"}))
 
 

@@ -16,7 +16,7 @@ from dlutil_core.preprocess.pipeline import preprocess
 def main(arguments: argparse.Namespace) -> Made:
     opened = OpenedFiles()
     opened.start()
-    preprocess(arguments.section, arguments.data, arguments.seed)
+    preprocess(arguments.section, arguments.data, arguments.seed, arguments.later)
     return Made(tuple(opened.reads(HashMemory())))
 
 
@@ -27,4 +27,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of the HDF5 files")
     parser.add_argument("--seed", type=int, default=1, help="the run's seed")
+    parser.add_argument(
+        "--later", action="store_true", help="encode as the sets that the folder holds"
+    )
     script.run_step(main, parser.parse_args())

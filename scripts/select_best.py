@@ -8,24 +8,31 @@ from dlutil_core.common.hashes import sha256_file
 from dlutil_core.common.logs import log
 from dlutil_core.common.result_folder import BEST_PROVENANCE
 from dlutil_core.job import script
+from dlutil_core.job.step import Made
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
 from dlutil_core.search.plan import Plan
 from dlutil_core.search.winner import select_best
-from dlutil_core.trained.provenance import training_data, training_provenance
+from dlutil_core.trained.provenance import read_beside, training_data, training_provenance
+from dlutil_core.trained.source import ENTRY, keep_definition
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: argparse.Namespace) -> Made:
     plan = Plan.read(arguments.plan)
     result = arguments.out.parent
     winner = select_best(plan, arguments.brackets, result)
+    spec = run_spec_of(arguments)
+    steps = [folder.name for folder in arguments.brackets]
     provenance = training_provenance(
-        run_spec_of(arguments),
+        spec,
         plan.settings,
         plan_sha256=sha256_file(arguments.plan),
-        data=training_data(result, [folder.name for folder in arguments.brackets]),
+        data=training_data(result, steps),
     )
     write_json(result / BEST_PROVENANCE, provenance)
+    source = arguments.out / "definition"
+    names = keep_definition(Path(spec.definition), source, read_beside(result, steps, spec))
     log.info("best: trial %s, score %s", winner.trial, format_field(winner.score))
+    return Made(files=tuple(source / name for name in [*names, ENTRY]))
 
 
 if __name__ == "__main__":

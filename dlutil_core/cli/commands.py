@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.common.shown_text import shown
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return int(chosen.function(chosen) or 0)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {shown(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -39,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="the trained model as a self-contained folder")
     export.add_argument("result", type=Path, metavar="RESULT_DIR")
     export.add_argument("-o", "--out", type=Path, help="default: RESULT_DIR/export")
-    export.add_argument("--definition", help="the def.py, if it is not where the run found it")
+    export.add_argument("--definition", help="a def.py instead of the one that the results keep")
     export.set_defaults(function=_export)
     place = commands.add_parser("workflow", help="print the folder of the Snakefile and profiles")
     place.set_defaults(function=_workflow)

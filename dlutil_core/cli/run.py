@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.common.shown_text import shown
 from dlutil_core.run.checks import check
 from dlutil_core.run.config import workflow_folder
 from dlutil_core.run.run_config import EXISTING, RunConfig
@@ -35,7 +36,7 @@ def main(arguments: list[str], program: str = "main.py") -> int:
         check(run)
         return run_workflow(run, config, flags, passed_on)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {shown(str(error))}", file=sys.stderr)
         return 1
 
 
@@ -138,7 +139,8 @@ def run_workflow(
 
     path = Path(run.result, "logs", "config.yaml")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    written = config | {"env": dict.fromkeys(config["env"])}  # values may be secrets
+    path.write_text(yaml.safe_dump(written, sort_keys=False), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake"]
     command += ["--snakefile", str(workflow_folder() / "Snakefile"), "--configfile", str(path)]
     command += ["--cores", flags.cores]
@@ -168,7 +170,7 @@ def tell_why(command: list[str], environment: Mapping[str, str]) -> None:
     if done.returncode:
         lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
         told = [line for line in lines if line and not line.startswith(PREAMBLE)]
-        print(f"error: snakemake cannot begin: {' '.join(told)}", file=sys.stderr)
+        print(f"error: snakemake cannot begin: {shown(' '.join(told))}", file=sys.stderr)
 
 
 def _ended(process: subprocess.Popen[bytes]) -> int:

@@ -8,6 +8,7 @@ flushed; nobody can see it.)
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
-from dlutil_core.common.reads import ABSENT, FILE, FOLDER, Read
+from dlutil_core.common.reads import FILE, FOLDER, GLOB, RECURSIVE_GLOB, Read
 
 Signature = tuple[int, int, int, int]
 """Size, time of the last change of content and of anything (ns), inode."""
@@ -47,6 +48,12 @@ def signature(path: str | os.PathLike[str]) -> Signature | None:
 def hashed_names(folder: str | os.PathLike[str]) -> str:
     """Hash of the names in a folder."""
     names = sorted(os.fsencode(name) for name in os.listdir(folder))
+    return hashlib.sha256(b"".join(name + b"\n" for name in names)).hexdigest()
+
+
+def hashed_matches(pattern: str, recursive: bool) -> str:
+    """Hash of the paths that match a pattern."""
+    names = sorted(os.fsencode(name) for name in glob.glob(pattern, recursive=recursive))
     return hashlib.sha256(b"".join(name + b"\n" for name in names)).hexdigest()
 
 
@@ -92,6 +99,8 @@ class HashMemory:
             return self.file(path)
         if kind == FOLDER:
             return hashed_names(path) if os.path.isdir(path) else None
+        if kind in (GLOB, RECURSIVE_GLOB):
+            return hashed_matches(path, kind == RECURSIVE_GLOB)
         return None if os.path.lexists(path) else ""
 
     def changed(self, reads: Iterable[Read]) -> Read | None:
@@ -153,6 +162,3 @@ def _tell(text: str) -> None:
         log.info("%s", text)
     else:
         print(text, file=sys.stderr, flush=True)
-
-
-__all__ = ["ABSENT", "FILE", "FOLDER", "HashMemory", "Read", "hashed_names", "signature"]

@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from dlutil_core.common.shown_text import shown
+
 log = logging.getLogger("dlutil")
 
 ERROR_PREFIX = "error: "
@@ -14,6 +16,22 @@ ERROR_PREFIX = "error: "
 
 WARNING_PREFIX = "warning: "
 """How everything else begins that the user should read."""
+
+
+class ShownFormatter(logging.Formatter):
+    """Messages hold texts of users: control characters in them reach no terminal and no log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text."""
+        return shown(super().format(record))
+
+
+def tell(text: str) -> None:
+    """Say something; where no job's log is open, on the terminal."""
+    if log.handlers:
+        log.info("%s", text)
+    else:
+        print(shown(text), file=sys.stderr, flush=True)
 
 
 def start_logging(path: Path | None) -> None:
@@ -24,12 +42,12 @@ def start_logging(path: Path | None) -> None:
     log.handlers.clear()
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setLevel(logging.INFO)
-    terminal.setFormatter(logging.Formatter("%(message)s"))
+    terminal.setFormatter(ShownFormatter("%(message)s"))
     log.addHandler(terminal)
     if path is None:
         return
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = logging.FileHandler(path, mode="a", encoding="utf-8")
-        file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        file.setFormatter(ShownFormatter("%(asctime)s %(message)s"))
         log.addHandler(file)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 FILE = "file"
 FOLDER = "folder"
 ABSENT = "absent"
+GLOB = "glob"
+RECURSIVE_GLOB = "glob**"
 
 
 @dataclass(frozen=True, order=True)
@@ -23,10 +25,11 @@ class Read:
         Absolute, as it was opened: links in it are not followed, so that a turned link is a change.
     kind
         `file` (opened to be read), `folder` (its names were listed), `absent` (opening it failed
-        because it was not there).
+        because it was not there), `glob` and `glob**` (the path is a pattern whose matches were
+        asked for; the second with `**` for folders in folders).
     sha256
-        Of the file's bytes, or of the names in the folder, sorted, one a line; empty for what is
-        absent.
+        Of the file's bytes, or of the names in the folder or of the matches, sorted, one a line;
+        empty for what is absent.
     """
 
     path: str

@@ -1,8 +1,8 @@
 """Tells of files that C and Rust libraries open: Python's audit events know nothing of them.
 
 A library's function is replaced by one that tells first. Libraries are never imported here: one
-that is not there yet is wrapped when the code imports it. Loaded by its path, as `open_events` is,
-so it imports nothing of dlutil.
+that is not there yet is wrapped when the code imports it. Loaded in started processes too,
+as `open_events` is, so it imports nothing of dlutil.
 """
 
 from __future__ import annotations
@@ -82,14 +82,28 @@ def _names() -> set[str]:
 class _Finder:
     """Finds nothing itself: has what others find wrapped when it has been executed."""
 
+    def __init__(self) -> None:
+        self._asked: set[str] = set()
+
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name not in _names():
+        if name not in _names() or name in self._asked:
             return None
+        # A process may have two of these: as a started one and as one that starts to record. Each
+        # asks the other, which must not ask back.
+        self._asked.add(name)
+        try:
+            spec = self._found_by_others(name, path, target)
+        finally:
+            self._asked.discard(name)
+        if spec is not None:
+            self._wrap_when_executed(spec.loader, name)
+        return spec
+
+    def _found_by_others(self, name: str, path: Any, target: Any) -> Any:
         for finder in sys.meta_path:
             find = getattr(finder, "find_spec", None)
             spec = None if finder is self or find is None else find(name, path, target)
             if spec is not None:
-                self._wrap_when_executed(spec.loader, name)
                 return spec
         return None
 

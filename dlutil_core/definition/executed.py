@@ -12,9 +12,25 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+import torch
+
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
 from dlutil_core.fingerprint.analysis import SIGNATURES
+from dlutil_core.loaders.generators import BatchGenerator
+from dlutil_core.loaders.prediction_order import check_prediction_loader
+
+NO_LOADERS = (np.ndarray, torch.Tensor, str, bytes, dict)
+"""What can be iterated but gives no batches."""
+
+COMMAND_LINES = {"argparse", "click", "typer", "fire", "optparse", "absl", "docopt", "getopt"}
+"""Packages that parse a command line, and end the program where it is wrong."""
+
+NO_COMMAND_LINE = (
+    "is given no arguments: let them have defaults, or read environment variables, which are named "
+    "under env in the config"
+)
 
 HINTS = {
     "scalar types: Long, Int; but got torch.": "whole numbers in arrays become float32, tensors "
@@ -32,6 +48,8 @@ class Definition:
     ----------
     path
         The file. Its folder goes to the front of `sys.path`, for modules beside it.
+    names
+        Python's own names for its code, `__import__` among them, where they are not the usual ones.
 
     Raises
     ------
@@ -39,9 +57,9 @@ class Definition:
         The file is missing or raises when it is executed.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], names: dict[str, Any] | None = None) -> None:
         self.path = str(path)
-        self.module = _execute(Path(path))
+        self.module = _execute(Path(path), names)
 
     def has(self, name: str) -> bool:
         """Whether the file defines `name`."""
@@ -77,7 +95,7 @@ class Definition:
         make = self.get("get_train_generator", "training")
         train = self.call("get_train_generator", make, data_dir, batch_size)
         val = None
-        if isinstance(train, tuple) and len(train) == 2:
+        if _are_two_loaders(train):
             train, val = train
         elif self.has("get_val_generator"):
             val = self.call("get_val_generator", self.module.get_val_generator, data_dir)
@@ -103,11 +121,22 @@ class Definition:
     def prediction_loader(self, pred_path: str) -> Any:
         """The loader of inputs to predict."""
         make = self.get("get_pred_generator", "prediction")
-        loader = self.call("get_pred_generator", make, pred_path)
-        return self.check_loader("get_pred_generator", loader)
+        loader = self.check_loader(
+            "get_pred_generator", self.call("get_pred_generator", make, pred_path)
+        )
+        try:
+            self.call("get_pred_generator", check_prediction_loader, loader)
+        except UserError as error:
+            raise UserError(f"{self.path}: get_pred_generator: {error}") from error
+        return loader
 
     def check_loader(self, name: str, loader: Any) -> Any:
         """Refuse what gives no batches, or gives them only once."""
+        if isinstance(loader, NO_LOADERS) or hasattr(loader, "iloc"):
+            raise UserError(
+                f"{self.path}: {name} returned {type(loader).__name__}, whose rows are no batches: "
+                "return a loader, for example MatrixBatchGenerator(X, Y, batch_size)"
+            )
         if not isinstance(loader, Iterable):
             hint = ", for example DataLoader(dataset)" if hasattr(loader, "__getitem__") else ""
             raise UserError(
@@ -138,10 +167,13 @@ class Definition:
     def call(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function of the file; what it raises becomes a sentence with its line."""
         try:
-            with kept_folder():
+            with kept_folder(), _own_arguments(self.path):
                 return function(*arguments)
-        except UserError:
-            raise
+        except UserError as error:
+            line = line_in(error, self.path) if error.__cause__ is not None else None
+            if line is None:
+                raise
+            raise UserError(f"{self.path}: line {line}: {error}") from error
         except SystemExit as error:
             raise UserError(f"{self.path}: {name} {_ended(error, self.path)}") from None
         except Exception as error:
@@ -191,9 +223,9 @@ def _ended(error: SystemExit, path: str) -> str:
     """What a `SystemExit` is told as."""
     wanted = os.path.abspath(path)
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == wanted]
-    place = f"in line {lines[-1]} " if lines and lines[-1] else ""
+    place = f" in line {lines[-1]}" if lines and lines[-1] else ""
     return (
-        f"{place}ended the program ({error.code}); raise an error that says what is wrong, such as "
+        f"ended the program ({error.code}){place}; raise an error that says what is wrong, such as "
         "ValueError, instead of calling sys.exit"
     )
 
@@ -221,12 +253,50 @@ def told(error: BaseException, path: str) -> str:
     if isinstance(error, UserError):  # a sentence of ours
         text = message
     text += next((f" ({hint})" for part, hint in HINTS.items() if part in message), "")
-    wanted = os.path.abspath(path)
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == wanted]
-    return f"line {lines[-1]}: {text}" if lines and lines[-1] else text
+    line = line_in(error, path)
+    return text if line is None else f"line {line}: {text}"
 
 
-def _execute(path: Path) -> ModuleType:
+def line_in(error: BaseException, path: str) -> int | None:
+    """The last line of the file `path` that the cause of an exception went through."""
+    wanted = {os.path.abspath(path), os.path.realpath(path)}
+    found: int | None = None
+    cause: BaseException | None = error
+    while cause is not None:
+        frames = traceback.extract_tb(cause.__traceback__)
+        lines = [f.lineno for f in frames if f.filename in wanted and f.lineno]
+        found = lines[-1] if lines else found
+        cause = cause.__cause__
+    return found
+
+
+def _are_two_loaders(found: Any) -> bool:
+    """Whether `get_train_generator` returned training and validation, not batches."""
+    if isinstance(found, list) and len(found) == 2:
+        from torch.utils.data import DataLoader
+
+        return all(isinstance(part, (BatchGenerator, DataLoader)) for part in found)
+    return isinstance(found, tuple) and len(found) == 2
+
+
+@contextmanager
+def _own_arguments(path: str) -> Iterator[None]:
+    """A definition has no command line: that of the job is not its own."""
+    kept = sys.argv
+    sys.argv = [path]
+    try:
+        yield
+    finally:
+        sys.argv = kept
+
+
+def _parses_arguments(error: BaseException) -> bool:
+    """Whether an exception came out of a parser of command lines."""
+    modules = {str(f.f_globals.get("__name__")) for f, _ in traceback.walk_tb(error.__traceback__)}
+    return bool({m.partition(".")[0] for m in modules} & COMMAND_LINES)
+
+
+def _execute(path: Path, names: dict[str, Any] | None = None) -> ModuleType:
     full = path.resolve()
     if not full.is_file():
         raise UserError(f"{path}: there is no such file; give the path of your def.py")
@@ -241,8 +311,10 @@ def _execute(path: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    if names is not None:
+        vars(module)["__builtins__"] = names
     try:
-        with kept_folder():
+        with kept_folder(), _own_arguments(str(path)):
             spec.loader.exec_module(module)
     except SyntaxError as error:
         text = (error.text or "").strip()
@@ -252,8 +324,14 @@ def _execute(path: Path) -> ModuleType:
     except UserError:
         raise
     except SystemExit as error:
+        if _parses_arguments(error):
+            raise UserError(
+                f"{path}: parses a command line when it is read, but a definition {NO_COMMAND_LINE}"
+            ) from None
         raise UserError(f"{path}: ended the program ({error.code}) when it was read") from None
     except Exception as error:
         log.debug("%s", traceback.format_exc())
-        raise UserError(f"{path}: cannot be executed: {told(error, str(full))}") from error
+        last = traceback.extract_tb(error.__traceback__)[-1].line or ""
+        hint = f" (a definition {NO_COMMAND_LINE})" if "argv" in last else ""
+        raise UserError(f"{path}: cannot be executed: {told(error, str(full))}{hint}") from error
     return module

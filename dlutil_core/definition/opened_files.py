@@ -8,17 +8,19 @@ Python started with `-I`, `-S` or `-E` or with an environment without `PYTHONPAT
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 import tempfile
 import time
 import weakref
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.hash_memory import HashMemory, memory_file, signature
-from dlutil_core.common.reads import ABSENT, FILE, FOLDER, Read
+from dlutil_core.common.reads import ABSENT, FILE, FOLDER, GLOB, RECURSIVE_GLOB, Read
 from dlutil_core.definition import open_events
 from dlutil_core.definition.read_log import Opened, ReadLog
 
@@ -88,7 +90,21 @@ class OpenedFiles:
             if self._keeps(path) and path not in modules
             for read in self._read(path, opened, memory)
         ]
-        return sorted(found)
+        found += [
+            self._matches(pattern, recursive, before, memory)
+            for (pattern, recursive), before in self._log.matched.items()
+            if self._keeps(pattern)
+        ]
+        return sorted(found, key=attrgetter("path", "kind"))
+
+    def _matches(self, pattern: str, recursive: bool, before: set[str], memory: HashMemory) -> Read:
+        """A pattern with its matches as they are now, if only the code itself has changed them."""
+        assert self._log is not None
+        now = set(glob.glob(pattern, recursive=recursive))
+        if any(not self._log.is_own(path) for path in now ^ before):
+            raise _changed(pattern)
+        kind = RECURSIVE_GLOB if recursive else GLOB
+        return Read(pattern, kind, str(memory.read(kind, pattern)))
 
     def _keeps(self, path: str) -> bool:
         """Whether reads of this path are of interest; asked once a path."""

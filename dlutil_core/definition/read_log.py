@@ -57,6 +57,7 @@ class ReadLog:
 
     def __init__(self, process: str) -> None:
         self.opened: dict[str, Opened] = {}
+        self.matched: dict[tuple[str, bool], set[str]] = {}
         self._family = {process}
         self._at = 0
         self._parents: dict[str, tuple[str, int]] = {}
@@ -81,6 +82,10 @@ class ReadLog:
             self._take(line)
             self._at += length
 
+    def is_own(self, path: str) -> bool:
+        """Whether the code itself has made a file."""
+        return path in self._own or self._is_in_own_folder(path)
+
     def _turns(self, process: str) -> list[tuple[int, str]]:
         """Where the process, and those that it comes from, were forked; the latest first."""
         found = []
@@ -98,6 +103,10 @@ class ReadLog:
         elif kind in "rl":
             if who in self._family:
                 self._reads(kind, path, *more)
+        elif kind == "b":
+            if who in self._family:
+                recursive, found = more
+                self.matched.setdefault((path, recursive), set(found))
         else:
             self._writes(kind, path, *more)
 

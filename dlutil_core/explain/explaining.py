@@ -11,10 +11,12 @@ import torch
 
 from dlutil_core.common import files
 from dlutil_core.common.seeds import loader_seed, seed_everything
+from dlutil_core.common.shown_text import shown_cell
 from dlutil_core.explain import attribution, logos
 from dlutil_core.explain.compare import Match, best_match
 from dlutil_core.explain.filters import Filter, filters
-from dlutil_core.explain.motifs import Motif, read_motifs, write_jaspar, write_meme
+from dlutil_core.explain.motif_files import read_motifs
+from dlutil_core.explain.motifs import Motif, write_jaspar, write_meme
 from dlutil_core.explain.target import Target, sequences
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.trained.load import restore_model
@@ -56,18 +58,22 @@ def explain(loaded: LoadedRun, model_file: Path, options: Options, out: Path) ->
     """
     known = read_motifs(Path(options.motifs)) if options.motifs else []
     model = restore_model(loaded, model_file)
-    target = Target(model, options.output)
     x = sequences(model, _loader(loaded, options.data))
-    scores = target.scores(x)
-    order = np.lexsort((np.arange(len(scores)), -scores))[: options.sequences]
-    found = filters(target, x)
+    targets = Target(model, options.output).tasks(x)
+    named: list[Target | None] = [*targets] if len(targets) > 1 else [None]
+    each = [filters(target, x) for target in targets]
+    found = each[0]  # of one network, so with the same sites
     matches = {f.number: best_match(f.motif, known) for f in found if known and f.motif.sites}
-    rows = [_row(entry, matches.get(entry.number)) for entry in found]
+    rows = [
+        _row(entry, matches.get(entry.number), task)
+        for entries, task in zip(each, named, strict=True)
+        for entry in entries
+    ]
     out.mkdir(parents=True, exist_ok=True)
-    shown = _explain_sequences(target, x, scores, order, options, out)
+    shown = _explain_sequences(targets, x, options, out)
     _write_motifs(found, rows, matches, out)
     summary = {
-        "text": _text(loaded, target, len(x), found, known),
+        "text": _text(loaded, targets, len(x), found, known),
         "table_caption": TABLE_CAPTION,
         "filters": rows,
         "pictures": _pictures(found, known, shown),
@@ -86,35 +92,59 @@ def _loader(loaded: LoadedRun, data: str) -> Any:
     return loaded.definition.test_loader(spec.data_dir)
 
 
-def _explain_sequences(
-    target: Target,
-    x: torch.Tensor,
-    scores: np.ndarray,
-    order: np.ndarray,
-    options: Options,
-    out: Path,
-) -> int:
-    """Write `attributions.npz` of the highest sequences and `examples.svg`; how many are drawn."""
+def _explain_sequences(targets: list[Target], x: torch.Tensor, options: Options, out: Path) -> int:
+    """Write `attributions.npz` of the highest sequences and `examples.svg`; how many are drawn.
+
+    Of several tasks each array's name begins with the task's, and the drawn sequences are shared
+    out among them.
+    """
+    several = len(targets) > 1
+    stored: dict[str, Any] = {}
+    drawn: list[Drawn] = []
+    for place, target in enumerate(targets):
+        share = options.examples // len(targets) + (place < options.examples % len(targets))
+        found, examples = _attributions(target, x, options, max(share, 1))
+        stored |= {f"{target.name}.{k}": v for k, v in found.items()} if several else found
+        drawn.append(examples)
+    with files.atomic_path(out / "attributions.npz") as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **stored, allow_pickle=False)
+    heights = {m: np.concatenate([d.heights[m] for d in drawn]) for m in drawn[0].heights}
+    windows = [logos.window_of(h) for h in heights["integrated_gradients"]]
+    titles = [title for d in drawn for title in d.titles]
+    logos.draw_examples(titles, heights, windows, out / "examples.svg")
+    return len(titles)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The highest sequences of a target: titles, and heights of letters `(N, 4, L)` by method."""
+
+    titles: list[str]
+    heights: dict[str, np.ndarray]
+
+
+def _attributions(
+    target: Target, x: torch.Tensor, options: Options, examples: int
+) -> tuple[dict[str, Any], Drawn]:
+    """What `attributions.npz` holds of a target, and what is drawn of it."""
+    scores = target.scores(x)
+    order = np.lexsort((np.arange(len(scores)), -scores))[: options.sequences]
     chosen = x[torch.from_numpy(order.copy()).to(x.device)]
-    top = chosen[: options.examples]
+    top = chosen[:examples]
     arrays = {
         "input_x_gradient": attribution.input_x_gradient(target, chosen),
         "integrated_gradients": attribution.integrated_gradients(target, chosen),
         "in_silico_mutagenesis": attribution.in_silico_mutagenesis(target, top),
     }
     one_hot = chosen[:, :, 0].cpu().numpy().astype(np.uint8)
-    with files.atomic_path(out / "attributions.npz") as temporary, temporary.open("wb") as file:
-        np.savez_compressed(
-            file, record=order, score=scores[order], one_hot=one_hot, **arrays, allow_pickle=False
-        )
     heights = {
         method: attribution.contributions(method, values[: len(top)], one_hot[: len(top)])
         for method, values in arrays.items()
     }
-    windows = [logos.window_of(h) for h in heights["integrated_gradients"]]
-    titles = [f"record {r}\n({scores[r]:.3g})" for r in order[: len(top)]]
-    logos.draw_examples(titles, heights, windows, out / "examples.svg")
-    return len(top)
+    task = f"{target.name}, " if target.name is not None else ""
+    titles = [f"{task}record {r}\n({scores[r]:.3g})" for r in order[: len(top)]]
+    stored = {"record": order, "score": scores[order], "one_hot": one_hot, **arrays}
+    return stored, Drawn(titles, heights)
 
 
 def _write_motifs(
@@ -136,12 +166,14 @@ def _write_motifs(
     )
 
 
-def _row(entry: Filter, match: tuple[Match, float] | None) -> dict[str, Any]:
-    """A filter's row of the table."""
+def _row(
+    entry: Filter, match: tuple[Match, float] | None, task: Target | None = None
+) -> dict[str, Any]:
+    """A filter's row of the table; of several tasks there is one for each."""
     motif = entry.motif
     sites = motif.sites
     row: dict[str, Any] = {
-        "filter": entry.number,
+        "filter": entry.number if task is None else f"{entry.number} for {task.name}",
         "influence": entry.influence,
         "sites": sites,
         "highest": entry.highest,
@@ -157,7 +189,7 @@ def _row(entry: Filter, match: tuple[Match, float] | None) -> dict[str, Any]:
     if match is not None:
         best, p_value = match
         row |= {
-            "match": f"{best.target.name} {best.target.label}".strip(),
+            "match": shown_cell(f"{best.target.name} {best.target.label}".strip()),
             "strand": best.strand,
             "offset": best.offset,
             "similarity": best.similarity,
@@ -185,10 +217,13 @@ def _title(entry: Filter, matches: dict[int, tuple[Match, float]]) -> str:
 
 
 def _text(
-    loaded: LoadedRun, target: Target, count: int, found: list[Filter], known: list[Motif]
+    loaded: LoadedRun, targets: list[Target], count: int, found: list[Filter], known: list[Motif]
 ) -> str:
+    described = targets[0].described
+    if len(targets) > 1:
+        described = f"each of the tasks {', '.join(str(t.name) for t in targets)} by itself"
     text = (
-        f"What is explained is {target.described}, on {count} sequences. Letters and filters that "
+        f"What is explained is {described}, on {count} sequences. Letters and filters that "
         "drive it are candidates for what the model has learnt, not proof of what the cell does."
     )
     if not found:

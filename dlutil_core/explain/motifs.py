@@ -1,15 +1,13 @@
-"""Motifs as count matrices over A, C, G, T, and the files that hold them."""
+"""Motifs as count matrices over A, C, G, T, and the files that they are written to."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import write_text
 
 LETTERS = "ACGT"
@@ -79,79 +77,6 @@ class Motif:
     def reverse_complement(self) -> Motif:
         """The same motif on the other strand."""
         return Motif(self.name, self.counts[::-1, ::-1], self.label)
-
-
-def read_motifs(path: Path) -> list[Motif]:
-    """Motifs of a MEME or JASPAR file.
-
-    Raises
-    ------
-    UserError
-        The file is missing or is neither, or a matrix in it is not one of four letters.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise UserError(
-            f"explain.motifs: {path} is not a readable text file; give motifs in MEME or JASPAR "
-            "format"
-        ) from None
-    found = _read_meme(path, text) if "letter-probability" in text else _read_jaspar(path, text)
-    if not found:
-        raise UserError(
-            f"explain.motifs: {path} holds no motif; give motifs in MEME or JASPAR format"
-        )
-    return found
-
-
-def _read_meme(path: Path, text: str) -> list[Motif]:
-    """The minimal MEME format (meme-suite.org/meme/doc/meme-format.html)."""
-    found = []
-    name = label = ""
-    lines = iter(text.splitlines())
-    for line in lines:
-        words = line.split()
-        if line.startswith("MOTIF") and len(words) > 1:
-            name, label = words[1], " ".join(words[2:])
-        elif line.startswith("letter-probability matrix"):
-            told = dict(re.findall(r"(\w+)\s*=\s*([-+.\de]+)", line))
-            rows: list[Sequence[float]] = []
-            while len(rows) < int(told.get("w", 0)) or "w" not in told:
-                values = _numbers(next(lines, ""))
-                if not values:
-                    break
-                rows.append(values)
-            sites = float(told.get("nsites", 20))
-            found.append(_motif(path, name, label, np.array(rows) * sites if rows else None))
-    return found
-
-
-def _read_jaspar(path: Path, text: str) -> list[Motif]:
-    """JASPAR's format: a line `>ID name`, then four lines of counts, with letters or without."""
-    found = []
-    for entry in re.split(r"^>", text, flags=re.MULTILINE)[1:]:
-        head, *body = entry.splitlines()
-        name, _, label = head.strip().partition("\t" if "\t" in head else " ")
-        rows = [_numbers(re.sub(r"^\s*[ACGTacgt]\b", "", line)) for line in body if line.strip()]
-        even = len(rows) == 4 and len({len(row) for row in rows}) == 1
-        found.append(_motif(path, name, label.strip(), np.array(rows).T if even else None))
-    return found
-
-
-def _motif(path: Path, name: str, label: str, counts: np.ndarray | None) -> Motif:
-    if counts is None or counts.ndim != 2 or counts.shape[1] != 4 or (counts < 0).any():
-        raise UserError(
-            f"explain.motifs: {path}: the matrix of {name or 'a motif without a name'} is not "
-            "four numbers (A, C, G, T) for each position; correct or remove it"
-        )
-    return Motif(name, counts.astype(np.float64), label)
-
-
-def _numbers(line: str) -> list[float]:
-    try:
-        return [float(word) for word in line.replace("[", " ").replace("]", " ").split()]
-    except ValueError:
-        return []
 
 
 def write_meme(path: Path, motifs: Iterable[Motif]) -> None:

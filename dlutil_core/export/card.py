@@ -7,6 +7,7 @@ from typing import Any
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_json
+from dlutil_core.common.shown_text import shown
 
 
 def model_card(
@@ -27,7 +28,7 @@ def model_card(
 
 def _head(config: dict[str, Any], provenance: dict[str, Any]) -> str:
     search = provenance["config"]["search"]
-    rows = "\n".join(f"| {name} | {value} |" for name, value in config["config"].items())
+    rows = "\n".join(f"| {_cell(n)} | {_cell(value)} |" for n, value in config["config"].items())
     kind = "a Hyperband search" if search["method"] == "hyperband" else "one configuration"
     return f"""# A model trained with dlutil
 
@@ -39,6 +40,11 @@ its inputs are described by `definition/{config["definition"]}`.
 | --- | --- |
 {rows}
 """
+
+
+def _cell(value: Any) -> str:
+    """A text of the user in a table of Markdown."""
+    return " ".join(shown(str(value)).split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _use(networks: dict[str, str], requirements: list[str]) -> str:
@@ -58,7 +64,7 @@ Snakemake needs to be installed; the packages, in requirements.txt, are
 
 
 def _data(provenance: dict[str, Any], statistics: list[dict[str, Any]]) -> str:
-    rows = [f"| {name} | `{digest}` |" for name, digest in provenance["data_sha256"].items()]
+    rows = [f"| {_cell(name)} | `{digest}` |" for name, digest in provenance["data_sha256"].items()]
     told = []
     for entry in statistics:
         lengths = entry.get("lengths")

@@ -25,10 +25,12 @@ from dlutil_core.common import files
 from dlutil_core.common.errors import UserError
 from dlutil_core.export.card import model_card
 from dlutil_core.export.networks import export_network
-from dlutil_core.fingerprint import analysis as fingerprint
+from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.model.checkpoint import read_checkpoint
 from dlutil_core.model.safetensors_file import write_tensors
-from dlutil_core.trained.load import definition_of, load
+from dlutil_core.trained.load import restore_model, trained_run
+from dlutil_core.trained.provenance import recorded_env
+from dlutil_core.trained.source import ENTRY, copy_definition
 
 PACKAGE = Path(__file__).resolve().parents[1]
 STARTS = (
@@ -49,7 +51,7 @@ def export(result_dir: Path, out: Path, definition: str | None = None) -> None:
     out
         A new or empty folder, or an earlier export, which is replaced.
     definition
-        The `def.py`; the one that the run used, if it is still where it was.
+        A `def.py` to take instead of the one that the result folder keeps.
 
     Raises
     ------
@@ -57,13 +59,14 @@ def export(result_dir: Path, out: Path, definition: str | None = None) -> None:
         The result folder holds no model, its `def.py` is not found, or `out` holds something else.
     """
     _check_out(out)
-    model = load(result_dir, definition)
-    source = Path(definition_of(result_dir, definition))
+    run = trained_run(result_dir, definition)
+    model = restore_model(run, result_dir / "best" / "model.pt")
     building = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     try:
-        _write_all(result_dir, model, source, building)
+        _write_all(result_dir, run, model, building)
+        _set_usual_modes(building)
         shutil.rmtree(out, ignore_errors=True)
         building.rename(out)
     finally:
@@ -76,17 +79,34 @@ def _check_out(out: Path) -> None:
         raise UserError(f"{out}: holds something else than an export; give another folder")
 
 
-def _write_all(result_dir: Path, model: Any, source: Path, out: Path) -> None:
+def _beside(source: Path) -> list[Path]:
+    """What a result folder keeps with the definition; of one elsewhere, nothing unasked."""
+    if not (source.parent / ENTRY).is_file():
+        return []
+    found = [p for p in source.resolve().parent.rglob("*") if p.is_file() and p.name != ENTRY]
+    return [p for p in found if "__pycache__" not in p.parts]
+
+
+def _set_usual_modes(out: Path) -> None:
+    """Some libraries make files that only their owner reads; an export is for others."""
+    usual = (out / "config.json").stat().st_mode
+    for path in out.rglob("*"):
+        if path.is_file():
+            path.chmod(usual)
+
+
+def _write_all(result_dir: Path, run: LoadedRun, model: Any, out: Path) -> None:
+    source = Path(run.spec.definition)
     content = read_checkpoint(result_dir / "best" / "model.pt")
     state = {k: v for k, v in content.items() if k not in NOT_WEIGHTS}
     write_tensors(out / "weights.safetensors", state)
-    used = _copy_definition(source, out / "definition")
+    used = copy_definition(source, out / "definition", _beside(source))
     provenance = files.read_json(result_dir / "best" / "provenance.json")
     config = {
         "definition": source.name,
         "config": content["config"],
         "options": provenance["config"]["options"] | {"compile": False},  # needs no compiler
-        "env": provenance["config"]["env"],
+        "env_sha256": recorded_env(provenance),
         "threads": provenance["config"]["threads_per_trial"],
         "trial": content["trial"],
         "epoch": content["epoch"],
@@ -99,31 +119,8 @@ def _write_all(result_dir: Path, model: Any, source: Path, out: Path) -> None:
     used += _copy_modules(out)
     needed = _requirements(used, provenance["versions"])
     files.write_text(out / "requirements.txt", "\n".join(needed) + "\n")
-    networks = export_network(model, result_dir, out)
+    networks = export_network(model, result_dir, out, run)
     files.write_text(out / "README.md", model_card(result_dir, config, networks, needed))
-
-
-def _copy_definition(source: Path, out: Path) -> list[Path]:
-    """Copy `def.py` and the local modules that it imports; where they are now."""
-    out.mkdir()
-    search = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
-    found = []
-    for path in [source.resolve(), *fingerprint.analyse(source, search).local_files]:
-        target = out / _place(path, source.resolve().parent)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-        found.append(target)
-    return found
-
-
-def _place(path: Path, home: Path) -> Path:
-    """Where a module goes: its place beside `def.py`, or below its outermost package's folder."""
-    if path.is_relative_to(home):
-        return path.relative_to(home)
-    root = path.parent
-    while (root / "__init__.py").is_file():
-        root = root.parent
-    return path.relative_to(root)
 
 
 def _copy_modules(out: Path) -> list[Path]:

@@ -17,21 +17,21 @@ import torch
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_json
 from dlutil_core.job.loaded_run import LoadedRun
-from dlutil_core.job.run_spec import RunSpec
-from dlutil_core.trained.load import definition_of
 
 TOLERANCE = 1e-4
 SAMPLES = 3
 
 
-def export_network(model: Any, result_dir: Path, out: Path) -> dict[str, str]:
+def export_network(model: Any, result_dir: Path, out: Path, run: LoadedRun) -> dict[str, str]:
     """Write `model.pt2` and `model.onnx` where the network allows it.
+
+    `run` has the definition whose loaders give inputs to trace the network with.
 
     Returns
     -------
     For each of `torch.export` and `onnx` a sentence: what was written, or why nothing was.
     """
-    x = sample_input(result_dir)
+    x = sample_input(result_dir, run)
     if not isinstance(x, torch.Tensor):
         why = "no inputs were at hand to trace the network with" if x is None else "it takes more "
         why += "" if x is None else "than one tensor"
@@ -96,19 +96,18 @@ def _export_onnx(network: torch.nn.Module, program: Any, x: torch.Tensor, out: P
     )
 
 
-def sample_input(result_dir: Path) -> Any:
+def sample_input(result_dir: Path, run: LoadedRun) -> Any:
     """A few inputs of the run's data, if they are still where they were; else `None`."""
     try:
         note = read_json(result_dir / "logs" / "run.json")
         config = note["config"]
         data = os.path.join(result_dir, os.path.relpath(config["data"], config["result"]))
-        definition = definition_of(result_dir, None)
-        loaded = LoadedRun(RunSpec(definition, data, config["batch_size"], config["seed"], "cpu"))
+        batch_size = config["batch_size"]
     except (UserError, KeyError, TypeError):
         return None
     made = (
-        lambda: loaded.definition.test_loader(data),
-        lambda: loaded.definition.train_loaders(data, config["batch_size"])[0],
+        lambda: run.definition.test_loader(data),
+        lambda: run.definition.train_loaders(data, batch_size)[0],
     )
     for make in made:
         with contextlib.suppress(Exception):

@@ -14,6 +14,7 @@ requirements.txt. From Python:
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
 import json
 import os
@@ -35,9 +36,12 @@ from dlutil_core.model.safetensors_file import read_tensors  # noqa: E402
 
 
 def settings() -> dict[str, Any]:
-    """The content of config.json; its environment variables are set."""
+    """The content of config.json; says which environment variables are not as in training."""
     found: dict[str, Any] = json.loads((HERE / "config.json").read_text(encoding="utf-8"))
-    os.environ.update(found["env"])
+    for name, sha256 in found["env_sha256"].items():
+        text = f"{name}={os.environ.get(name)}"
+        if name not in os.environ or hashlib.sha256(text.encode()).hexdigest() != sha256:
+            print(f"warning: in training {name} had another value; set it", file=sys.stderr)
     return found
 
 

@@ -45,8 +45,8 @@ class Definition:
         Why all stages share one fingerprint, such as "line 12 uses exec"; None where they do not.
     local_files : tuple of Path
         Files of the local modules that it imports, sorted.
-    notes : tuple of str
-        Sentences for the log: what the fingerprints cannot see.
+    warnings : tuple of str
+        Sentences on what the fingerprints cannot see.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class Definition:
     fingerprints: dict[str, str]
     whole: str | None
     local_files: tuple[Path, ...]
-    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def analyse(path: str | Path, search_path: Sequence[str] = ()) -> Definition:
@@ -95,7 +95,7 @@ def analyse(path: str | Path, search_path: Sequence[str] = ()) -> Definition:
         fingerprints=reader.fingerprints(),
         whole=reader.opaque or None,
         local_files=tuple(sorted(s.path for s in library.sources.values())),
-        notes=tuple(library.notes),
+        warnings=tuple(library.warnings),
     )
 
 

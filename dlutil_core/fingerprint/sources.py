@@ -70,15 +70,15 @@ class Library:
         The modules read so far, by absolute name.
     packages : dict
         The folders of each package found so far.
-    notes : list of str
-        What could not be followed, for the log.
+    warnings : list of str
+        Sentences on what could not be followed.
     """
 
     def __init__(self, home: Path, folders: Iterable[str | Path]) -> None:
         self.folders = list(dict.fromkeys([home, *not_installed(folders)]))
         self.sources: dict[str, Source] = {}
         self.packages: dict[str, list[Path]] = {}
-        self.notes: list[str] = []
+        self.warnings: list[str] = []
         self._absent: set[str] = set()
 
     def read_definition(self, path: Path) -> Source:
@@ -152,7 +152,7 @@ class Library:
         if first or last:
             self._absent.clear()
         for line in unread:
-            self.notes.append(
+            self.warnings.append(
                 f"{path}: line {line} adds a folder to sys.path by a value that only running it"
                 " can tell, so edits of modules in that folder are not seen; name it in PYTHONPATH"
             )

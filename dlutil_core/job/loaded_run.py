@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.hash_memory import HashMemory, Signature, signature
 from dlutil_core.common.reads import FILE, Read
+from dlutil_core.common.shown_text import hide_values
 from dlutil_core.definition.opened_files import OpenedFiles
 from dlutil_core.job.devices import device_slot
 from dlutil_core.job.run_spec import RunSpec
@@ -39,6 +41,7 @@ class LoadedRun:
 
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
+        hide_values(spec.env)
         self.device: str | None = None
         self.memory = HashMemory()
         self.verdicts: dict[str, bool] = {}
@@ -106,7 +109,7 @@ class LoadedRun:
 
         torch.set_num_threads(self.spec.threads)
         with model_settings(device or self.device or self.device_kind, self.spec.options):
-            return self.definition.model(config)
+            return self.definition.model(copy.deepcopy(config))
 
     def reads(self) -> tuple[Read, ...]:
         """What results of this process depend on: files that were read, and those that the config

@@ -72,6 +72,14 @@ def run(function: Callable[[argparse.Namespace], None], arguments: argparse.Name
         _leave(143)
     except KeyboardInterrupt:
         _leave(130)
+    except SystemExit as error:  # of code in the definition: nothing of ours ends a job so
+        log.error(
+            "%sthe definition ended the program (%s); raise an error that says what is wrong, such "
+            "as ValueError, instead of calling sys.exit",
+            ERROR_PREFIX,
+            error.code,
+        )
+        _leave(1)
     except OSError as error:
         if error.errno in DISK_ERRORS:
             log.error("%s%s", ERROR_PREFIX, disk_error(error.filename or "a file", error))

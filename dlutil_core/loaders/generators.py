@@ -16,7 +16,8 @@ import torch
 
 from dlutil_core.common.nested import take, tree_join, tree_leaves, tree_map
 from dlutil_core.loaders.batching import as_input, as_label, row_bytes, runs_of_batches, take_copy
-from dlutil_core.loaders.hdf5 import DEFAULT_MEMORY, Hdf5Source, Segment, reading_ahead
+from dlutil_core.loaders.hdf5 import DEFAULT_MEMORY, Hdf5Source, Paths, Segment, reading_ahead
+from dlutil_core.loaders.reverse_complement import Turner
 
 BLOCK = 256
 """Rows that a streamed pass reads together; fixed, since the order of samples depends on it."""
@@ -40,8 +41,12 @@ class BatchGenerator:
         Whether a last batch of fewer than `batch_size` samples is left out (batch normalisation
         cannot train on a single sample).
     reverse_complement
-        The probability with which each one-hot sequence `(4, …, L)` of a batch is replaced by its
-        reverse complement (rows A, C, G, T and positions reversed); augmentation for training.
+        The probability with which a record's one-hot sequences `(4, …, L)` are replaced by their
+        reverse complements (rows A, C, G, T and positions reversed), all inputs of a record
+        together; augmentation for training. Vectors `(N, F)` stay, other inputs are refused.
+    reverse_labels
+        Whether the labels of such a record, one for each position in their last dimension, are
+        reversed too; must be said where labels are as long as sequences.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class BatchGenerator:
         shuffle: bool,
         drop_last: bool = False,
         reverse_complement: float = 0.0,
+        reverse_labels: bool | None = None,
     ) -> None:
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size is {batch_size!r}, but must be at least 1, or None")
@@ -61,6 +67,7 @@ class BatchGenerator:
         self.shuffle = shuffle
         self.drop_last = drop_last
         self.reverse_complement = reverse_complement
+        self.turner = Turner(reverse_complement, reverse_labels)
 
     @property
     def has_labels(self) -> bool:
@@ -78,7 +85,7 @@ class BatchGenerator:
         for x, y in self.raw_batches(ordering):
             x, y = self.prepare(x, y)
             if augmenting is not None:
-                x = self.augmented(x, augmenting)
+                x, y = self.augmented(x, y, augmenting)
             yield (x, y) if self.has_labels else x
 
     def generators(self) -> tuple[np.random.Generator | None, np.random.Generator | None]:
@@ -135,17 +142,9 @@ class BatchGenerator:
         """The rows of a pass, one after the other; `None`: as they are stored."""
         return None if rng is None else rng.permutation(self.samples)
 
-    def augmented(self, x: Any, rng: np.random.Generator) -> Any:
-        """A batch with some of its sequences replaced by their reverse complements."""
-        return tree_map(lambda part: self._augmented(part, rng), x)
-
-    def _augmented(self, x: Any, rng: np.random.Generator) -> Any:
-        chosen = rng.random(len(x)) < self.reverse_complement
-        axes = (1, x.ndim - 1)
-        if isinstance(x, torch.Tensor):
-            mask = torch.from_numpy(chosen).view(-1, *([1] * (x.dim() - 1))).to(x.device)
-            return torch.where(mask, torch.flip(x, axes), x)
-        return np.where(chosen.reshape(-1, *([1] * (x.ndim - 1))), np.flip(x, axes), x)
+    def augmented(self, x: Any, y: Any, rng: np.random.Generator) -> tuple[Any, Any]:
+        """A batch with some of its records replaced by their reverse complements."""
+        return self.turner(x, y, rng)
 
 
 class MatrixBatchGenerator(BatchGenerator):
@@ -157,7 +156,7 @@ class MatrixBatchGenerator(BatchGenerator):
         Inputs: an array or tensor `(N, …)`, or a dictionary or tuple of such with equal N.
     Y
         Labels in the same form, or `None` to predict.
-    batch_size, shuffle, drop_last, reverse_complement
+    batch_size, shuffle, drop_last, reverse_complement, reverse_labels
         See `BatchGenerator`.
 
     Arrays become float32 inputs, batch by batch, and labels int64 where they are whole numbers,
@@ -173,11 +172,13 @@ class MatrixBatchGenerator(BatchGenerator):
         shuffle: bool = False,
         drop_last: bool = False,
         reverse_complement: float = 0.0,
+        reverse_labels: bool | None = None,
     ) -> None:
         self.X = tree_map(_compact, _table(X))
         self.Y = None if Y is None else tree_map(_compact, _table(Y))
         samples = self._checked_samples()
-        super().__init__(samples, batch_size, shuffle, drop_last, reverse_complement)
+        turning = reverse_complement, reverse_labels
+        super().__init__(samples, batch_size, shuffle, drop_last, *turning)
 
     @property
     def has_labels(self) -> bool:
@@ -211,18 +212,20 @@ class H5pyBatchGenerator(BatchGenerator):
     Parameters
     ----------
     path
-        A file or a glob.
+        A file or a glob, or several of them, which are read one after the other.
     process_x_y
         A function `(X, Y) -> (X, Y)` on a batch's converted arrays, for example to choose a label
         column; to predict, `Y` is `None`.
     labels
-        Whether to read 'label'; `None`: where all files have it.
+        Whether to read the labels; `None`: where all files have them.
+    data, label
+        Names of the datasets, as in ``x_train`` or ``train/data``.
     memory
         Bytes that may be held in memory.
     shuffle_buffer
         Rows within which samples are shuffled; `None` takes as many as fit into 256 MiB. A set no
         larger than that is shuffled as a whole.
-    batch_size, shuffle, drop_last, reverse_complement
+    batch_size, shuffle, drop_last, reverse_complement, reverse_labels
         See `BatchGenerator`.
 
     Raises
@@ -233,15 +236,18 @@ class H5pyBatchGenerator(BatchGenerator):
 
     def __init__(
         self,
-        path: str,
+        path: Paths,
         batch_size: int | None = None,
         shuffle: bool = False,
         process_x_y: Callable[[Any, Any], tuple[Any, Any]] | None = None,
         labels: bool | None = None,
+        data: str = "data",
+        label: str = "label",
         memory: int = DEFAULT_MEMORY,
         shuffle_buffer: int | None = None,
         drop_last: bool = False,
         reverse_complement: float = 0.0,
+        reverse_labels: bool | None = None,
     ) -> None:
         if memory < 1:
             raise ValueError(f"memory is {memory!r}, but must be at least 1 byte")
@@ -249,8 +255,9 @@ class H5pyBatchGenerator(BatchGenerator):
             raise ValueError(
                 f"shuffle_buffer is {shuffle_buffer!r}, but must be at least 1 row, or None"
             )
-        self.source = Hdf5Source(path, labels, memory)
-        super().__init__(self.source.rows, batch_size, shuffle, drop_last, reverse_complement)
+        self.source = Hdf5Source(path, labels, memory, data, label)
+        turning = reverse_complement, reverse_labels
+        super().__init__(self.source.rows, batch_size, shuffle, drop_last, *turning)
         self.process_x_y = process_x_y
         bytes_each = max(self.source.row_bytes, 1)
         rows = shuffle_buffer or max(1, BUFFER_BYTES // bytes_each)
@@ -263,6 +270,11 @@ class H5pyBatchGenerator(BatchGenerator):
     @property
     def has_labels(self) -> bool:
         return self.source.has_labels
+
+    @property
+    def class_names(self) -> list[str] | None:
+        """Names of the classes in the order of their numbers, where the files tell them."""
+        return self.source.classes
 
     def prepare(self, x: Any, y: Any) -> tuple[Any, Any]:
         x, y = super().prepare(x, y)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import itertools
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ import numpy as np
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.paths import natural_key
+from dlutil_core.loaders.hdf5_checks import check_dataset, find_dataset
 
 Segment = tuple[np.ndarray, np.ndarray]
 """Numbers of the blocks that are read together, and the order of their rows."""
@@ -26,31 +28,80 @@ DEFAULT_MEMORY = 4 * 2**30
 """Bytes that a generator may hold in memory unless it is told otherwise."""
 
 
-def matching_files(path: str) -> list[str]:
-    """Files that a path or glob names, in natural order; none is a `UserError`."""
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+"""A file or a glob, or several."""
+
+
+def matching_files(path: Paths) -> list[str]:
+    """Files that paths or globs name, those of a glob in natural order; none is a `UserError`."""
+    if isinstance(path, (str, os.PathLike)):
+        return _matching(os.fspath(path))
+    if not isinstance(path, Iterable) or isinstance(path, (bytes, dict)):
+        raise UserError(f"{path!r}: is no path; give a file, a glob, or a list of them")
+    files = [file for part in list(path) for file in matching_files(part)]
+    if not files:
+        raise UserError("the list of files is empty; give the path of a file at least")
+    twice = [file for file in files if files.count(file) > 1]
+    if twice:
+        raise UserError(f"{twice[0]}: is named twice; name each file once")
+    return files
+
+
+def _matching(path: str) -> list[str]:
     if os.path.isfile(path):
         return [path]
-    found = sorted((f for f in glob.glob(path) if os.path.isfile(f)), key=natural_key)
-    if not found:
-        raise UserError(f"{path}: no file matches; check the folder and the spelling")
-    return found
+    if os.path.isdir(path):
+        raise UserError(f"{path}: is a folder; give its files, as in {os.path.join(path, '*.h5')}")
+    # Brackets in names that are there, of folders first, are no glob.
+    for pattern in (_with_literal_folders(path), re.sub(r"\[", "[[]", path)):
+        found = sorted((f for f in glob.glob(pattern) if os.path.isfile(f)), key=natural_key)
+        if found:
+            return found
+    raise UserError(f"{path}: no file matches; check the folder and the spelling")
+
+
+def _with_literal_folders(path: str) -> str:
+    """The glob in which the longest beginning that is a folder stands for itself."""
+    folder = os.path.dirname(path)
+    while folder and not os.path.isdir(folder):
+        shorter = os.path.dirname(folder)
+        folder = "" if shorter == folder else shorter
+    return glob.escape(folder) + path[len(folder) :]
 
 
 class Hdf5Source:
-    """The rows of 'data' and 'label' of all matching files, one file after the other.
+    """The rows of two datasets of all matching files, one file after the other.
 
     Parameters
     ----------
     path
-        A file or a glob.
+        A file or a glob, or several.
     labels
-        Whether to read 'label'; `None`: where all files have it.
+        Whether to read the labels; `None`: where all files have them.
     memory
         Bytes that may be held; larger sets are streamed.
+    data, label
+        Names of the datasets; they may be in groups, as in ``train/data``.
     """
 
-    def __init__(self, path: str, labels: bool | None, memory: int) -> None:
+    def __init__(
+        self,
+        path: Paths,
+        labels: bool | None,
+        memory: int,
+        data: str = "data",
+        label: str = "label",
+    ) -> None:
+        if labels not in (True, False, None):
+            raise UserError(
+                f"labels is {labels!r}, but must be True, False or None; the name of the dataset"
+                " of labels is label"
+            )
+        if data == label:
+            raise UserError(f"data and label: are both {data!r}, but must be two datasets")
         self.files = matching_files(path)
+        self.names = {"data": data, "label": label}
+        self.classes: list[str] | None = None
         self.memory = memory
         self._handles: dict[str, Any] = {}
         self._datasets: dict[tuple[str, str], Any] = {}
@@ -66,13 +117,14 @@ class Hdf5Source:
     def _survey(self, labels: bool | None) -> None:
         """Find out what the files hold together."""
         found = [self._inspect(f, labels) for f in self.files]
+        self.classes = self._common_classes()
         self.has_labels = self._decide_labels(labels, [f["label"] for f in found])
         self.starts = np.cumsum([0] + [len(f["data"]) for f in found])
         self.rows = int(self.starts[-1])
         self.row_bytes = 0
         for name in ("data", "label") if self.has_labels else ("data",):
             datasets = [f[name] for f in found]
-            self._check_alike(name, [d.shape[1:] for d in datasets])
+            self._check_alike(self.names[name], [d.shape[1:] for d in datasets])
             self._dtypes[name] = np.result_type(*(d.dtype for d in datasets))
             self._shapes[name] = datasets[0].shape[1:]
             values = int(np.prod(self._shapes[name], dtype=np.int64))
@@ -80,20 +132,40 @@ class Hdf5Source:
         self.streamed = self.rows * self.row_bytes > self.memory
 
     def _inspect(self, file: str, labels: bool | None) -> dict[str, Any]:
-        """The datasets 'data' and 'label' of a file; `None` where there are no labels."""
+        """The datasets of inputs and labels of a file; `None` where there are no labels."""
         handle = self._open(file)
-        if "data" not in handle:
-            raise UserError(f"{file}: has no dataset 'data', only {_names(handle)}; write it there")
-        names = ["data"] if labels is False or "label" not in handle else ["data", "label"]
-        for name in names:
-            _check_dataset(file, name, handle[name])
-        rows = [len(handle[name]) for name in names]
-        if len(set(rows)) > 1:
+        data, label = (
+            find_dataset(file, handle, self.names["data"]),
+            None if labels is False else find_dataset(file, handle, self.names["label"]),
+        )
+        if data is None:
             raise UserError(
-                f"{file}: 'data' has {rows[0]} samples but 'label' has {rows[1]}; write the file "
-                "again"
+                f"{file}: has no dataset '{self.names['data']}', only {_names(handle)}; write it "
+                "there, or give the names of the datasets, as in data='x_train', label='y_train'"
             )
-        return {"label": None} | {name: handle[name] for name in names}
+        found = {"data": data} if label is None else {"data": data, "label": label}
+        for key, dataset in found.items():
+            check_dataset(file, self.names[key], dataset)
+        if label is not None and len(data) != len(label):
+            raise UserError(
+                f"{file}: '{self.names['data']}' has {len(data)} samples but "
+                f"'{self.names['label']}' has {len(label)}; write the file again"
+            )
+        return {"label": None} | found
+
+    def _common_classes(self) -> list[str] | None:
+        """Names of the classes; files that tell others are refused."""
+        known = {file: class_names(self._open(file)) for file in self.files}
+        told = {file: names for file, names in known.items() if names is not None}
+        for file, names in told.items():
+            first = next(iter(told))
+            if names != told[first]:
+                raise UserError(
+                    f"{file}: its classes are {', '.join(names[:5])}, but in {first} they are"
+                    f" {', '.join(told[first][:5])}; preprocess files that are read together"
+                    " in one run"
+                )
+        return next(iter(told.values()), None)
 
     def _decide_labels(self, wanted: bool | None, shapes: list[Any]) -> bool:
         if wanted is False:
@@ -103,7 +175,9 @@ class Hdf5Source:
             return True
         if wanted or len(missing) < len(shapes):
             raise UserError(
-                f"{missing[0]}: has no dataset 'label', which is needed except to predict; write it"
+                f"{missing[0]}: has no dataset '{self.names['label']}', which is needed except to"
+                " predict; write it, or give the name of the dataset of labels, as in"
+                " label='y_train'"
             )
         return False
 
@@ -149,7 +223,7 @@ class Hdf5Source:
         """A dataset, looked up once."""
         handle = self._open(file)
         if (file, name) not in self._datasets:
-            self._datasets[file, name] = handle[name]
+            self._datasets[file, name] = handle[self.names[name]]
         return self._datasets[file, name]
 
     def check_buffer(self, rows: int) -> None:
@@ -255,22 +329,30 @@ def reading_ahead(
         thread.join(timeout=60)
 
 
-def _check_dataset(file: str, name: str, dataset: Any) -> None:
-    """Refuse what is no table of numbers."""
-    shape = getattr(dataset, "shape", None)
-    if shape is None:
-        problem = "is a group or empty, not an array"
-    elif not shape:
-        problem = "is a single value, not an array of samples"
-    elif dataset.dtype.kind not in "fiub":
-        problem = "holds texts or records, not numbers"
-    else:
-        return
-    raise UserError(f"{file}: '{name}' {problem}; write the samples there as an array of numbers")
-
-
 def _names(handle: Any) -> str:
     return ", ".join(repr(name) for name in handle) or "nothing"
+
+
+def class_names(handle: Any) -> list[str] | None:
+    """Names of the classes that preprocessing noted in a file; None without them.
+
+    Class k of the labels is the k-th name. Where there are several columns of labels they are kept
+    as `classes.<column>`, and not given here.
+    """
+    names = handle.attrs.get("classes")
+    if names is None or getattr(names, "ndim", 0) != 1:
+        return None
+    return [_text(name) for name in names.tolist()]
+
+
+def read_classes(path: str | os.PathLike[str]) -> list[str] | None:
+    """Names of the classes of an HDF5 file, in the order of their numbers; None without them."""
+    import h5py
+
+    if not os.path.isfile(path) or not h5py.is_hdf5(path):
+        return None
+    with h5py.File(path, "r") as file:
+        return class_names(file)
 
 
 def read_names(path: str | os.PathLike[str]) -> list[str] | None:

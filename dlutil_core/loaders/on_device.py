@@ -102,6 +102,26 @@ def batches(
     return loader if piece is None else loader.in_pieces(piece)
 
 
+def may_miss_labels(loader: Iterable[Any]) -> bool:
+    """Whether a label of a loader may be NaN: known once, of arrays that are in memory."""
+    if not isinstance(loader, BatchGenerator) or not _is_plain(loader):
+        return True
+    found = loader.plain_table()
+    if found is None or found[1] is None:
+        return True
+    held = loader.__dict__.get("_missing")
+    if held is None or held[0] is not found[1]:
+        held = found[1], any(_has_nan(leaf) for _, leaf in tree_leaves(found[1]))
+        loader.__dict__["_missing"] = held
+    return bool(held[1])
+
+
+def _has_nan(leaf: Any) -> bool:
+    if isinstance(leaf, np.ndarray):
+        return leaf.dtype.kind == "f" and bool(np.isnan(leaf).any())
+    return not isinstance(leaf, torch.Tensor) or bool(leaf.isnan().any())
+
+
 def _indexed(loader: BatchGenerator, table: ResidentTable, piece: int | None) -> Iterator[Any]:
     """What `BatchGenerator.__iter__` gives, from a table on the device."""
     ordering, augmenting = loader.generators()
@@ -116,10 +136,10 @@ def _indexed(loader: BatchGenerator, table: ResidentTable, piece: int | None) ->
         x, y = table.rows(slice(start, stop) if order is None else order[start:stop])
         for low in range(0, stop - start, size):
             cut = slice(low, low + size)
-            batch_x = _cut(x, cut)
+            batch_x, batch_y = _cut(x, cut), None if y is None else _cut(y, cut)
             if augmenting is not None:
-                batch_x = loader.augmented(batch_x, augmenting)
-            yield (batch_x, _cut(y, cut)) if table.y is not None else batch_x
+                batch_x, batch_y = loader.augmented(batch_x, batch_y, augmenting)
+            yield batch_x if table.y is None else (batch_x, batch_y)
 
 
 def _cut(tree: Any, rows: slice) -> Any:

@@ -5,6 +5,7 @@ Read `fit`, `fit_epoch` and `fit_batch` from top to bottom: that is all that tra
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,27 +13,38 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from dlutil_core.common.errors import UserError
-from dlutil_core.common.nested import take, tree_length, tree_map
 from dlutil_core.common.seeds import epoch_seed, seed_everything
 from dlutil_core.loaders import on_device
 from dlutil_core.loaders.own_generators import reseed_epoch
 from dlutil_core.model.checkpoint import read_checkpoint, write_checkpoint
+from dlutil_core.model.checks.alignment import LabelForms, own_step
+from dlutil_core.model.checks.causes import (
+    cause_of,
+    check_batches,
+    check_finite,
+    warn_unheld,
+)
+from dlutil_core.model.checks.label_checks import labels_for
 from dlutil_core.model.compiling import compiled
-from dlutil_core.model.constraints import Constraint
-from dlutil_core.model.criterion import bind_criterion
+from dlutil_core.model.constraints import Constraint, constrained_weights
+from dlutil_core.model.criterion import bind_criterion, torch_loss
 from dlutil_core.model.epoch_outputs import (
     EpochOutputs,
-    joined,
     mean_over_batches,
-    numpy_tree,
-    shape_of,
 )
-from dlutil_core.model.lr_scheduler import check_scheduler, step_scheduler
+from dlutil_core.model.evaluating import ForwardPasses
+from dlutil_core.model.held_state import stateful, unheld
+from dlutil_core.model.lr_scheduler import (
+    check_materialised,
+    check_optimizer,
+    check_scheduler,
+    interval_of,
+    step_scheduler,
+)
 from dlutil_core.model.options import TrainingOptions
 
 Row = dict[str, float]
@@ -59,7 +71,7 @@ def model_settings(device: str, options: TrainingOptions) -> Iterator[None]:
         _SETTINGS.reset(token)
 
 
-class BaseModel:
+class BaseModel(ForwardPasses):
     """A network with its loss and optimizer, and how to train, evaluate, save and load it.
 
     A subclass defines `init_model`, `train_metrics`, `eval_metrics` and `get_hyperband_reward`, and
@@ -68,7 +80,7 @@ class BaseModel:
     Parameters
     ----------
     config
-        The trial's hyperparameters, as `self.config`.
+        The trial's hyperparameters; `self.config` is the model's own copy.
     device
         Where tensors live: `"cpu"`, `"cuda"` or `"cuda:1"`.
     options
@@ -78,15 +90,10 @@ class BaseModel:
     `__init__` that takes `config` alone.
     """
 
-    eval_batch_size = 128
-    """Samples of one forward pass in evaluation and prediction; fixed, since bits depend on it.
-
-    A convolution's activations on 128 sequences are some megabytes; those on 256 may be more than
-    the C library keeps of freed memory, and new memory for each batch is several times slower.
-    """
-
     network: nn.Module
     optimizer: torch.optim.Optimizer
+
+    init_form = "super().init_model(network, criterion, optimizer)"
 
     def __init__(
         self,
@@ -94,15 +101,14 @@ class BaseModel:
         device: str | torch.device | None = None,
         options: TrainingOptions | None = None,
     ) -> None:
-        self.config = config
+        self.config = copy.deepcopy(config)
         settings = _SETTINGS.get()
         self.device = torch.device(settings.device if device is None else device)
         self.options = settings.options if options is None else options
         self.init_model()
-        if "network" not in self.__dict__:
+        if "loss_function" not in self.__dict__:
             raise UserError(
-                f"{type(self).__name__}.init_model must end in super().init_model(network, "
-                "criterion, optimizer), but no network was set"
+                f"{type(self).__name__}.init_model must end in {self.init_form}; it did not"
             )
 
     # What def.py defines
@@ -114,6 +120,7 @@ class BaseModel:
         optimizer: torch.optim.Optimizer | None = None,
         constraints: Sequence[Constraint] = (),
         scheduler: Any = None,
+        scheduler_interval: str | None = None,
     ) -> None:
         """Set the parts of the model; `def.py` overrides this and calls it at its end.
 
@@ -129,22 +136,35 @@ class BaseModel:
         constraints
             Applied in place after every optimizer step, in this order.
         scheduler
-            Of the learning rate, over `optimizer`; stepped once an epoch
+            Of the learning rate, over `optimizer`
             (`ReduceLROnPlateau`: by the reward, or by minus the reward where its mode is `min`).
+        scheduler_interval
+            When it is stepped: after every `"epoch"` or `"batch"`. Unless it is said,
+            `OneCycleLR` and `CyclicLR` are stepped by batch and all others by epoch.
         """
         if network is None or criterion is None or optimizer is None:
             raise UserError(
-                f"{type(self).__name__} must define init_model(self) and end it in "
-                "super().init_model(network, criterion, optimizer)"
+                f"{type(self).__name__} must define init_model(self) and end it in {self.init_form}"
             )
+        if "device" not in self.__dict__:
+            raise UserError(
+                f"{type(self).__name__}.__init__ must begin with super().__init__(config)"
+            )
+        check_materialised(network)
+        self._own_step = type(self).fit_batch is not BaseModel.fit_batch
+        check_optimizer(optimizer, network, self._own_step)
         check_scheduler(scheduler, optimizer)
         self.network = network.to(self.device)
         self.criterion = criterion
         self.loss_function = bind_criterion(criterion)
+        self.loss_name = torch_loss(criterion)
         self.optimizer = optimizer
         self.scheduler = scheduler
+        self.scheduler_interval = interval_of(scheduler, scheduler_interval)
         self.constraints = list(constraints)
-        self._constrained = [(c, w) for c in self.constraints for w in c.weights(self.network)]
+        self._constrained = constrained_weights(self.constraints, self.network)
+        self._forms = LabelForms()
+        self._checked: set[Any] = set()
         first = next(self.network.parameters(), None)
         self.dtype = first.dtype if first is not None else torch.float32
         self._forward = compiled(network) if self.options.compile else network
@@ -189,16 +209,23 @@ class BaseModel:
         One dictionary per epoch: `epoch`, `train_loss`, `train_…`, `val_loss`, `val_…`, `reward`.
         """
         rows = []
+        before = unheld(self)
         for epoch in range(first_epoch, epochs + 1):
             seed_everything(epoch_seed(seed, epoch))
             reseed_epoch(train, val, epoch_seed(seed, epoch))
             row: Row = {"epoch": epoch}
             row |= {f"train_{name}": value for name, value in self.fit_epoch(train).items()}
+            check_finite(row["train_loss"], train, "training set", self.masks_missing)
             if val is not None:
+                self.set_name = "validation set"
                 row |= {f"val_{name}": value for name, value in self.evaluate(val).items()}
+                check_finite(row.get("val_loss", 0.0), val, self.set_name, self.masks_missing)
             row["reward"] = self.reward(row)
-            step_scheduler(self.scheduler, row["reward"])
+            if self.scheduler is not None and self.scheduler_interval == "epoch":
+                self._step_scheduler(row["reward"])
             rows.append(row)
+            if epoch == first_epoch and type(self).save is BaseModel.save:
+                warn_unheld(type(self).__name__, before, unheld(self))
             if on_epoch is not None and on_epoch(row):
                 break
         return rows
@@ -207,25 +234,55 @@ class BaseModel:
         """One pass over `train`: the mean loss, and the means of `train_metrics` over batches."""
         self.network.train()
         outputs = EpochOutputs(self._numpy_train_metrics)
+        masked = self.masks_missing and on_device.may_miss_labels(train)
+        self._may_miss = masked
+        by_batch = self.scheduler is not None and self.scheduler_interval == "batch"
+        batches = 0
         for batch in on_device.batches(train, self.device, self.dtype):
+            batches += 1
             x, y = self.batch_to_device(batch)
-            y_pred, loss = self.fit_batch(x, y)
-            outputs.add(y, self._full(y_pred), loss)
-        if not outputs.samples:
-            raise UserError("the training loader gave no batch; check the data and batch_size")
-        return mean_over_batches(outputs)
+            labelled = self.labelled(y) if masked else None
+            if labelled == 0:  # as if the records were not there
+                continue
+            y_pred, loss = self._step(x, y)
+            outputs.add(y, self._full(y_pred), loss, labelled)
+            if by_batch:
+                self._step_scheduler()
+        check_batches(batches, outputs.samples, train)
+        row = mean_over_batches(outputs)
+        self._may_miss = True
+        return row
 
-    def fit_batch(self, x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    def _step(self, x: Any, y: Any) -> tuple[Any, torch.Tensor]:
+        """`fit_batch`; what torch says of a wrong input becomes a sentence."""
+        try:
+            return own_step(self, x, y) if self._own_step else self.fit_batch(x, y)
+        except Exception as error:
+            cause = cause_of(error, x)
+            if cause is None:
+                raise
+            raise cause from error
+
+    def _step_scheduler(self, reward: float = 0.0) -> None:
+        try:
+            step_scheduler(self.scheduler, reward)
+        except ValueError as error:
+            cause = cause_of(error, None)
+            raise error if cause is None else cause from error
+
+    def fit_batch(self, x: Any, y: Any) -> tuple[Any, torch.Tensor]:
         """One optimizer step. Returns the batch's predictions and loss, detached."""
         self._drop_gradients()
         y_pred, y_pred_loss = self.forward(x)
-        loss = self.loss(y, y_pred_loss)
+        self._check_outputs(y_pred_loss)
+        loss = self.loss(self._fitting("loss", y, y_pred_loss), y_pred_loss)
         loss.backward()
         if self.options.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip_norm)
+            owned = [p for group in self.optimizer.param_groups for p in group["params"]]
+            torch.nn.utils.clip_grad_norm_(owned, self.options.clip_norm)
         self.optimizer.step()
         self.apply_constraints()
-        return y_pred.detach(), loss.detach()
+        return self._detached(y_pred), loss.detach()
 
     def _drop_gradients(self) -> None:
         """`optimizer.zero_grad()`, without what torch adds for its profiler."""
@@ -236,38 +293,24 @@ class BaseModel:
             for weight in group["params"]:
                 weight.grad = None
 
-    def forward(self, x: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """`(y_pred, y_pred_loss)` of a batch: for metrics and predictions, and for the loss."""
-        if self.options.precision == "bf16":
-            with torch.autocast(self.device.type, dtype=torch.bfloat16):
-                output = self._forward(x)
-        else:
-            output = self._forward(x)
-        if isinstance(output, dict):
-            missing = {"y_pred", "y_pred_loss"} - set(output)
-            if missing:
-                raise UserError(
-                    f"the network returned a dictionary without {' and '.join(sorted(missing))}; "
-                    "it must have y_pred (for metrics) and y_pred_loss (for the loss)"
-                )
-            return output["y_pred"], output["y_pred_loss"]
-        if not isinstance(output, torch.Tensor):
-            raise UserError(
-                f"the network returned {type(output).__name__}, but must return a tensor or a "
-                "dictionary with y_pred and y_pred_loss"
-            )
-        return output, output
+    def loss(self, y_true: Any, y_pred: Any) -> torch.Tensor:
+        """The criterion of labels and predictions, in full precision.
 
-    def loss(self, y_true: Any, y_pred: torch.Tensor) -> torch.Tensor:
-        """The criterion of labels and predictions, in full precision."""
-        return self.loss_function(y_true, self._full(y_pred))
+        Under losses of torch's `(N, 1)` and `(N,)` are the same numbers, and other unequal shapes
+        an error where they compare number with number.
+        """
+        y_pred = self._full(y_pred)
+        if self.loss_name:
+            y_true = labels_for(self.loss_name, y_true, y_pred)
+        return self.loss_function(y_true, y_pred)
 
     def apply_constraints(self) -> None:
         """Change the weights in place so that every constraint holds."""
         if self._constrained:
             with torch.no_grad():
                 for constraint, weight in self._constrained:
-                    constraint.apply(weight)
+                    if weight.requires_grad:
+                        constraint.apply(weight)
 
     def reward(self, row: Row) -> float:
         """`get_hyperband_reward` of an epoch's row, as a float."""
@@ -288,110 +331,15 @@ class BaseModel:
                 "number"
             ) from None
 
-    # Evaluation and prediction
-
-    def evaluate(self, loader: Iterable[Any]) -> Row:
-        """`loss` and `eval_metrics` on a whole set; the forward pass runs in bounded batches."""
-        return self.metrics_of(*self.outputs(loader))
-
-    def metrics_of(self, y_true: Any, y_pred: torch.Tensor, y_pred_loss: torch.Tensor) -> Row:
-        """`loss` and `eval_metrics` of what `outputs` gave."""
-        with torch.no_grad():
-            row = {"loss": float(self.loss(y_true, y_pred_loss))}
-        found = self.eval_metrics(numpy_tree(y_true), numpy_tree(y_pred))
-        return row | self._numbers("eval_metrics", found)
-
-    @torch.no_grad()
-    def outputs(self, loader: Iterable[Any]) -> tuple[Any, torch.Tensor, torch.Tensor]:
-        """`(y_true, y_pred, y_pred_loss)` of a whole labelled set, in the loader's order."""
-        self.network.eval()
-        parts = []
-        for batch in on_device.batches(loader, self.device, self.dtype, self.eval_batch_size):
-            for piece in self._pieces(batch):
-                x, y = self.batch_to_device(piece)
-                y_pred, y_pred_loss = self.forward(x)
-                parts.append((y, self._full(y_pred), self._full(y_pred_loss)))
-        if not parts:
-            raise UserError("the loader to evaluate on gave no batch; check its data")
-        y_true, y_pred, y_pred_loss = joined(parts)
-        return y_true, y_pred, y_pred_loss
-
-    @torch.no_grad()
-    def predict(self, loader: Iterable[Any]) -> np.ndarray:
-        """Predictions `(N, …)` of a loader of inputs, as a numpy array in the loader's order.
-
-        Labels that a `BatchGenerator` gives too are passed over.
-        """
-        self.network.eval()
-        labelled = bool(getattr(loader, "has_labels", False))
-        parts = []
-        for batch in on_device.batches(loader, self.device, self.dtype, self.eval_batch_size):
-            for piece in self._pieces(_inputs(batch, labelled)):
-                parts.append(self._full(self.forward(self.to_device(piece))[0]).cpu())
-        if not parts:
-            raise UserError("the loader to predict gave no batch; check its data")
-        return np.asarray(torch.cat(parts).numpy())
-
-    def _pieces(self, batch: Any) -> Iterable[Any]:
-        """A batch in pieces of at most `eval_batch_size` samples."""
-        size = tree_length(batch)
-        step = self.eval_batch_size
-        if size <= step:
-            return [batch]
-        rows = (slice(start, start + step) for start in range(0, size, step))
-        return (take(batch, piece) for piece in rows)
-
-    # Tensors
-
-    def batch_to_device(self, batch: Any) -> tuple[Any, Any]:
-        """A batch `(x, y)` as tensors on the device."""
-        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
-            raise UserError(
-                f"a batch of the loader is {shape_of(batch)}, but must be a pair (x, y) of inputs "
-                "and labels"
-            )
-        return self.to_device(batch[0]), self.to_device(batch[1])
-
-    def to_device(self, tree: Any) -> Any:
-        """Arrays as tensors on the device; floats in the network's precision."""
-        if isinstance(tree, (torch.Tensor, np.ndarray)) or not isinstance(
-            tree, (dict, list, tuple)
-        ):
-            return self._tensor(tree)
-        return tree_map(self._tensor, tree)
-
-    def _tensor(self, leaf: Any) -> torch.Tensor:
-        if isinstance(leaf, np.ndarray) and not leaf.flags.writeable:
-            leaf = leaf.copy()  # torch warns of arrays that it must not write to
-        tensor = leaf if isinstance(leaf, torch.Tensor) else torch.as_tensor(leaf)
-        dtype = self.dtype if tensor.dtype.is_floating_point else tensor.dtype
-        if tensor.dtype is dtype and tensor.device == self.device:
-            return tensor
-        if self.device.type == "cuda" and tensor.device.type == "cpu":
-            tensor = tensor.pin_memory()  # from other memory the copy would wait for the GPU
-        return tensor.to(self.device, dtype, non_blocking=True)
-
-    def _full(self, tensor: torch.Tensor) -> torch.Tensor:
-        return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
-
     def _numpy_train_metrics(self, y_true: Any, y_pred: Any) -> Row:
-        found = self.train_metrics(y_true, y_pred)
+        found = self.train_metrics(self._fitting("train_metrics", y_true, y_pred), y_pred)
         return self._numbers("train_metrics", found)
-
-    def _numbers(self, name: str, found: Any) -> Row:
-        """What a metrics method returned, as floats."""
-        try:
-            return {str(key): float(value) for key, value in found.items()}
-        except (AttributeError, TypeError, ValueError):
-            raise UserError(
-                f"{type(self).__name__}.{name} returned {str(found)[:80]}, but must return a "
-                "dictionary of numbers"
-            ) from None
 
     # Saving and loading
 
     def save(self, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-        """What training needs to go on: `weights`, `optimizer` and, if there is one, `scheduler`.
+        """What training needs to go on: `weights`, `optimizer` and, if there is one, `scheduler`;
+        `others` are further attributes with a `state_dict`, such as an average of the weights.
 
         An override adds keys to what `super().save()` returns; values are tensors, numbers, texts,
         lists and dictionaries. With a path, the dictionary is written there too.
@@ -399,6 +347,9 @@ class BaseModel:
         state = {"weights": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
         if self.scheduler is not None:
             state["scheduler"] = self.scheduler.state_dict()
+        others = {name: part.state_dict() for name, part in stateful(self).items()}
+        if others:
+            state["others"] = others
         if path is not None:
             write_checkpoint(path, state)
         return state
@@ -412,10 +363,6 @@ class BaseModel:
             self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None and "scheduler" in state:
             self.scheduler.load_state_dict(state["scheduler"])
-
-
-def _inputs(batch: Any, labelled: bool) -> Any:
-    """The inputs of a batch to predict; a `DataLoader` of a `TensorDataset` puts them in a list."""
-    if isinstance(batch, (tuple, list)) and (len(batch) == 1 or (labelled and len(batch) == 2)):
-        return batch[0]
-    return batch
+        for name, part in stateful(self).items():
+            if name in state.get("others", {}):
+                part.load_state_dict(state["others"][name])

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 import torch
 from torch import nn
+
+from dlutil_core.common.errors import UserError
 
 
 class Constraint:
@@ -15,21 +20,87 @@ class Constraint:
     ----------
     pattern
         A glob against the names of the network's modules, as `network.named_modules()` gives them
-        (`"*"` matches all, `"features.0"` the first module of `features`).
+        (`"*"` matches all, `"features.0"` the first module of `features`), or of their weights
+        (`"rnn.weight_ih_l0"`).
     """
 
     def __init__(self, pattern: str = "*") -> None:
         self.pattern = pattern
 
     def weights(self, network: nn.Module) -> list[torch.Tensor]:
-        """The `weight` parameters of two or more dimensions of the matching modules."""
-        modules = [m for name, m in network.named_modules() if fnmatchcase(name, self.pattern)]
-        weights = [getattr(module, "weight", None) for module in modules]
-        return [w for w in weights if isinstance(w, torch.Tensor) and w.dim() >= 2]
+        """The weight matrices (parameters of two or more dimensions) of the matching modules, each
+        once: `weight`, those of recurrent layers and of attention.
+
+        Raises
+        ------
+        UserError
+            One is computed from other parameters, so that a change in place would not last.
+        """
+        found: dict[int, torch.Tensor] = {}
+        for module_name, module in network.named_modules():
+            for name in _matrices(module):
+                full = f"{module_name}.{name}".lstrip(".")
+                if fnmatchcase(module_name, self.pattern) or fnmatchcase(full, self.pattern):
+                    weight = _lasting(module, name, full, self.pattern)
+                    found.setdefault(id(weight), weight)
+        return list(found.values())
 
     def apply(self, weight: torch.Tensor) -> None:
         """Change `weight` in place so that it keeps the rule; a subclass says how."""
         raise TypeError(f"{type(self).__name__} must define apply(weight)")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.pattern!r})"
+
+
+def constrained_weights(
+    constraints: Sequence[Constraint], network: nn.Module
+) -> list[tuple[Constraint, torch.Tensor]]:
+    """Each constraint with each of its weights.
+
+    Raises
+    ------
+    UserError
+        A constraint has none.
+    """
+    pairs = []
+    for constraint in constraints:
+        weights = constraint.weights(network)
+        if not weights:
+            having = [name for name, module in network.named_modules() if _matrices(module)]
+            raise UserError(
+                f"{constraint!r}: no module of the network that {constraint.pattern!r} matches has "
+                f"a weight matrix; those that have one are named {', '.join(map(repr, having))}"
+            )
+        pairs += [(constraint, weight) for weight in weights]
+    return pairs
+
+
+def _matrices(module: nn.Module) -> list[str]:
+    """Names of a module's own weight matrices, those that are computed from others included."""
+    computed = [name for name in getattr(module, "parametrizations", {}) if "weight" in name]
+    parameters = module.named_parameters(recurse=False)
+    names = [name for name, p in parameters if "weight" in name and p.dim() >= 2]
+    return list(dict.fromkeys(computed + [_plain(module, name) for name in names]))
+
+
+def _plain(module: nn.Module, name: str) -> str:
+    """The name of the weight that `weight_orig`, `weight_v` or the like is a part of."""
+    plain = re.sub("_(g|v|orig)$", "", name)
+    return plain if hasattr(module, plain) else name
+
+
+def _lasting(module: nn.Module, name: str, full: str, pattern: str) -> torch.Tensor:
+    """A module's weight; refused where it is computed anew in each forward pass."""
+    weight: Any = module._parameters.get(name)
+    if weight is None:
+        raise UserError(
+            f"the constraint on {pattern!r} matches {full!r}, which is computed from other weights "
+            "(weight_norm, spectral_norm, pruning or the like) and would not keep it: leave one of "
+            "the two out"
+        )
+    found: torch.Tensor = weight
+    return found
 
 
 class MaxNormConstraint(Constraint):

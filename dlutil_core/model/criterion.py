@@ -6,6 +6,7 @@ The contract of `def.py` calls a criterion of one's own with `(y_true, y_pred)`;
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable
@@ -20,6 +21,66 @@ _PREDICTIONS = {"input", "inputs"}
 _LABELS = {"target", "targets"}
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _WRAPPERS = ("torch.jit", "torch._dynamo")  # they carry functions of anyone's
+
+
+ELEMENTWISE = {
+    "MSELoss": "mse_loss",
+    "L1Loss": "l1_loss",
+    "SmoothL1Loss": "smooth_l1_loss",
+    "HuberLoss": "huber_loss",
+    "BCELoss": "binary_cross_entropy",
+    "BCEWithLogitsLoss": "binary_cross_entropy_with_logits",
+    "PoissonNLLLoss": "poisson_nll_loss",
+    "KLDivLoss": "kl_div",
+    "SoftMarginLoss": "soft_margin_loss",
+    "HingeEmbeddingLoss": "hinge_embedding_loss",
+    "MultiLabelSoftMarginLoss": "multilabel_soft_margin_loss",
+}
+"""torch's losses that compare one label with one prediction each, by class and function."""
+
+OF_CLASSES = {
+    "CrossEntropyLoss": "cross_entropy",
+    "NLLLoss": "nll_loss",
+    "MultiMarginLoss": "multi_margin_loss",
+}
+"""torch's losses that take a class number for a row of predictions."""
+
+
+def torch_loss(criterion: Any) -> str:
+    """The function's name in `torch.nn.functional`, of a loss of torch's; empty for one's own."""
+    if not _is_of_torch(criterion):
+        return ""
+    criterion = getattr(criterion, "_orig_mod", criterion)
+    while isinstance(criterion, functools.partial):
+        criterion = criterion.func
+    if inspect.isroutine(criterion):
+        return str(getattr(criterion, "__name__", ""))
+    known = ELEMENTWISE | OF_CLASSES
+    return next(
+        (known[c.__name__] for c in type(criterion).__mro__ if c.__name__ in known), "other"
+    )
+
+
+def is_elementwise(name: str) -> bool:
+    """Whether a loss of this `torch_loss` compares number with number."""
+    return name in ELEMENTWISE.values()
+
+
+def is_of_classes(name: str) -> bool:
+    """Whether a loss of this `torch_loss` takes class numbers."""
+    return name in OF_CLASSES.values()
+
+
+def without_reduction(criterion: Any) -> tuple[Any, str]:
+    """An elementwise loss of torch's that gives each element's value, and how it puts them together
+    (an empty text where that is unknown).
+    """
+    if isinstance(criterion, nn.Module):
+        apart: Any = copy.copy(criterion)
+        how, apart.reduction = str(getattr(criterion, "reduction", "")), "none"
+        return apart, how
+    keywords = criterion.keywords if isinstance(criterion, functools.partial) else {}
+    return functools.partial(criterion, reduction="none"), str(keywords.get("reduction", "mean"))
 
 
 def bind_criterion(criterion: Callable[..., torch.Tensor]) -> Criterion:

@@ -35,21 +35,23 @@ class EpochOutputs:
         self.metrics = metrics
         self.samples = 0
         self.losses = array("d")
-        self.sizes = array("q")
+        self.sizes = array("d")
         self.columns: dict[str, array[float]] = {}
-        self._waiting: list[tuple[Any, torch.Tensor]] = []
+        self._waiting: list[tuple[Any, Any]] = []
         self._losses: list[torch.Tensor] = []
         self._values = 0
         self._rows = 0
 
-    def add(self, y_true: Any, y_pred: torch.Tensor, loss: torch.Tensor) -> None:
-        """Keep one batch."""
+    def add(
+        self, y_true: Any, y_pred: Any, loss: torch.Tensor, labelled: float | None = None
+    ) -> None:
+        """Keep one batch; `labelled`: how many of its records have labels, if not all."""
         size = len(y_true) if isinstance(y_true, torch.Tensor) else tree_length(y_true)
         self.samples += size
-        self.sizes.append(size)
+        self.sizes.append(size if labelled is None else labelled)
         self._losses.append(loss)
         self._waiting.append((y_true, y_pred))
-        self._values += y_pred.numel()
+        self._values += values_of(y_pred)
         on_cpu = loss.device.type == "cpu"
         if self._values > FLUSH_VALUES or (on_cpu and len(self._waiting) >= FLUSH_BATCHES):
             self.flush()
@@ -83,9 +85,16 @@ def in_memory(batches: list[Any]) -> Iterator[Any]:
     y_true, y_pred = numpy_tree(joined(batches))
     start = 0
     for _, part in batches:
-        rows = slice(start, start + len(part))
-        yield take(y_true, rows), y_pred[rows]
+        rows = slice(start, start + tree_length(part))
+        yield take(y_true, rows), take(y_pred, rows)
         start = rows.stop
+
+
+def values_of(y_pred: Any) -> int:
+    """How many numbers predictions are."""
+    if isinstance(y_pred, torch.Tensor):
+        return y_pred.numel()
+    return sum(leaf.numel() for _, leaf in tree_leaves(y_pred))
 
 
 def _form(batch: Any) -> tuple[Any, ...] | None:
@@ -93,7 +102,7 @@ def _form(batch: Any) -> tuple[Any, ...] | None:
     parts of a batch do not have one number of samples.
     """
     y_true, y_pred = batch
-    if isinstance(y_true, torch.Tensor):
+    if isinstance(y_true, torch.Tensor) and isinstance(y_pred, torch.Tensor):
         true, pred = y_true.shape, y_pred.shape
         if not true or true[:1] != pred[:1]:
             return None

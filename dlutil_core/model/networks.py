@@ -51,12 +51,14 @@ class ConvClassificationNetwork(nn.Module):
         self.classifier = classifier
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """`y_pred`: for two classes the probability of class 1, `(N,)`, otherwise of each class,
-        `(N, K)`; `y_pred_loss`: the logits `(N, K)`.
+        """`y_pred`: for two classes, or of one logit, the probability of class 1, `(N,)`, otherwise
+        of each class, `(N, K)`; `y_pred_loss`: the logits `(N, K)`.
         """
         logits = self.classifier(torch.flatten(self.features(x), 1))
         if self.multi_label:
             return {"y_pred": torch.sigmoid(logits), "y_pred_loss": logits}
+        if logits.shape[1] == 1:
+            return {"y_pred": torch.sigmoid(logits)[:, 0], "y_pred_loss": logits}
         probability = torch.softmax(logits, dim=1)
         if logits.shape[1] == 2:
             probability = probability[:, 1]

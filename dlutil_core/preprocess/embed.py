@@ -84,11 +84,12 @@ def embed(task: Embedding) -> None:
     )
     alphabet = load(options.alphabet, options.ambiguous)
     encoder = Encoder(alphabet, Widths("strict", "center", None), options.ambiguous)
-    dtype = _label_dtype(task.labelfile)
+    _check_names(task)
     progress = RecordProgress(str(task.outfile))
     count = 0
     with ExitStack() as stack, disk_full_is_a_sentence(task.outfile.parent):
         reader = stack.enter_context(SourceReader(options, 0))
+        dtype = _label_dtype(task.labelfile, reader)
         for batch in _batches(reader.read(source), task.batch):
             count += 1
             name = f"{task.outfile}.batch{count}" if task.batch else str(task.outfile)
@@ -99,18 +100,31 @@ def embed(task: Embedding) -> None:
                 fitted = encoder.fit(block, with_reverse=False)
                 output.add(fitted, encoder.encode(fitted))
                 progress.add(len(block))
-            output.finish(dtype)
+            output.finish(dtype, reader.labels)
         progress.clear()
     progress.finish()
     if task.batch:
         _remove_stale(task.outfile, count)
 
 
-def _label_dtype(path: str) -> np.dtype:
-    """One dtype for all batches, from a first look at the labels."""
+def _check_names(task: Embedding) -> None:
+    """Refuse names of datasets that are one, or that the file needs for names of records."""
+    for option, name in (("-d", task.dataname), ("-l", task.labelname)):
+        if name.strip("/") in ("", ".", "name", "interval"):
+            raise UserError(f"{option}: {name!r} cannot be a dataset's name here; choose another")
+    if task.dataname.strip("/") == task.labelname.strip("/"):
+        raise UserError(f"-d and -l: are both {task.dataname!r}, but must be two names")
+    for option, path in (("infile", task.infile), ("labelfile", task.labelfile)):
+        if task.outfile == Path(path):
+            raise UserError(f"outfile: is {option} too, {path}; give another file to write")
+
+
+def _label_dtype(path: str, reader: SourceReader) -> np.dtype:
+    """One dtype for all batches, from a first look at the labels, which finds the classes too."""
     dtype = np.dtype(np.uint8)
-    for labels in NumberReader(path, "target"):
+    for labels in NumberReader(path, "target", reader.labels, reader.told):
         dtype = common_dtype(dtype, smallest(labels).dtype)
+    reader.labels.check()
     return dtype
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dlutil_core.common.errors import UserError
-from dlutil_core.common.files import atomic_path, write_json
+from dlutil_core.common.files import atomic_path, read_json, write_json
 from dlutil_core.common.logs import log
 from dlutil_core.common.terminal import RecordProgress
 from dlutil_core.preprocess import section as planning
@@ -22,8 +22,10 @@ from dlutil_core.preprocess.command import run_command
 from dlutil_core.preprocess.encode.alphabet import load
 from dlutil_core.preprocess.encode.duplicates import report_duplicates
 from dlutil_core.preprocess.encode.encoder import Encoder
+from dlutil_core.preprocess.encode.grouping import Groups, GroupSplit
 from dlutil_core.preprocess.encode.splitting import ChromosomeSplit, FractionSplit, Strata
 from dlutil_core.preprocess.encode.widths import Widths
+from dlutil_core.preprocess.parts import ENCODING
 from dlutil_core.preprocess.read.blocks import Block
 from dlutil_core.preprocess.read.sources import SourceReader
 from dlutil_core.preprocess.read.text_files import check_readable
@@ -32,7 +34,7 @@ from dlutil_core.preprocess.write.datasets import common_dtype, disk_full_is_a_s
 from dlutil_core.preprocess.write.set_output import SetOutput
 
 
-def preprocess(section: Mapping[str, Any], data: Path, seed: int) -> None:
+def preprocess(section: Mapping[str, Any], data: Path, seed: int, later: bool = False) -> None:
     """Write the HDF5 and statistics files of a `preprocess` section.
 
     Parameters
@@ -43,6 +45,8 @@ def preprocess(section: Mapping[str, Any], data: Path, seed: int) -> None:
         Folder of the files.
     seed
         The run's seed, for splits and shuffles.
+    later
+        Whether the sets are encoded as those were that the data folder holds already.
 
     Raises
     ------
@@ -57,21 +61,26 @@ def preprocess(section: Mapping[str, Any], data: Path, seed: int) -> None:
         return
     data.mkdir(parents=True, exist_ok=True)
     with SourceReader(plan.options, seed) as reader:
-        _Run(plan, reader, data, seed).run()
+        _Run(plan, reader, data, seed, later).run()
 
 
 class _Run:
     """One run over the sources of a plan."""
 
-    def __init__(self, plan: Plan, reader: SourceReader, data: Path, seed: int) -> None:
+    def __init__(
+        self, plan: Plan, reader: SourceReader, data: Path, seed: int, later: bool
+    ) -> None:
         self.plan = plan
+        self.later = later
         self.reader = reader
         self.data = data
         self.seed = seed
         options = plan.options
         alphabet = load(options.alphabet, options.ambiguous)
-        widths = Widths(options.length, options.align, options.width or self._scanned_width())
-        self.encoder = Encoder(alphabet, widths, options.ambiguous)
+        width = read_json(data / ENCODING)["width"] if later else options.width
+        self.widths = Widths(options.length, options.align, width or self._scanned_width())
+        labelled = set(plan.names()) & set(planning.LABELLED_SETS)
+        self.encoder = Encoder(alphabet, self.widths, options.ambiguous, strands=len(labelled) > 1)
         self.outputs: dict[str, SetOutput] = {}
         self.progress = RecordProgress("preprocessing")
 
@@ -87,10 +96,13 @@ class _Run:
                 stack.callback(output.abort)
             self._read_all()
             self._finish()
-            found = report_duplicates(self.outputs, dict(zip(names, paths, strict=True)))
+            both = frozenset(name for name in names if self._has_both_strands(name))
+            found = report_duplicates(self.outputs, dict(zip(names, paths, strict=True)), both)
             for name, path in zip(names, stats, strict=True):
                 summary = {"file": f"{name}.h5"} | self.outputs[name].summary() | found[name]
                 write_json(path, summary)
+            if not self.later:
+                write_json(self.data / ENCODING, {"width": self.widths.width})
         for name, output in self.outputs.items():
             log.info(f"{self.data / name}.h5: {output.records} records")
 
@@ -113,28 +125,27 @@ class _Run:
         self.progress.finish()
 
     def _write(self, name: str, block: Block) -> None:
-        rule = self.plan.options.reverse_complement
-        fitted = self.encoder.fit(block, rule == "all" or rule == name)
+        fitted = self.encoder.fit(block, self._has_both_strands(name))
         output = self.outputs[name]
         if block.features is None:
             output.sequence_counts.add_lengths(block)
         output.add(fitted, self.encoder.encode(fitted))
         self.progress.add(len(fitted))
 
+    def _has_both_strands(self, name: str) -> bool:
+        return self.plan.options.reverse_complement in ("all", name)
+
     def _routed(self) -> Iterator[tuple[str, Block]]:
         """All blocks in order, each with the name of its set."""
         if self.plan.whole is not None and self.plan.split is not None:
             yield from self._split(self.plan.whole, self.plan.split)
         for name, source in self.plan.sets.items():
-            for block in self.reader.read(source):
+            for block in self.reader.read(source, name in planning.LABELLED_SETS):
                 yield name, block
 
     def _split(self, whole: Source, split: Split) -> Iterator[tuple[str, Block]]:
-        splitter = (
-            ChromosomeSplit(split)
-            if split.by == "chromosome"
-            else FractionSplit(split, *self._strata(whole), self.seed)
-        )
+        splitter = self._splitter(whole, split)
+        self.reader.labels.start()
         filled = set()
         for block in self.reader.read(whole):
             assigned = splitter.assign(block)
@@ -150,6 +161,18 @@ class _Run:
             absent = ", ".join(splitter.absent())
             log.warning(f"warning: preprocess.split: no record is on {absent}")
 
+    def _splitter(
+        self, whole: Source, split: Split
+    ) -> ChromosomeSplit | FractionSplit | GroupSplit:
+        if split.by == "chromosome":
+            return ChromosomeSplit(split)
+        if split.by == "fraction":
+            return FractionSplit(split, *self._strata(whole), self.seed)
+        groups = Groups()
+        for block in self.reader.read(whole):
+            groups.add(block)
+        return GroupSplit(split, groups.members(), self.seed)
+
     def _strata(self, whole: Source) -> tuple[np.ndarray, int]:
         """Strata of the records, and how many records stay together."""
         strata = Strata()
@@ -162,6 +185,7 @@ class _Run:
         return strata.strata(), 1
 
     def _finish(self) -> None:
+        self.reader.labels.check()
         labelled = {n: o.labels for n, o in self.outputs.items() if o.labels is not None}
         dtype = np.dtype(np.uint8)
         columns: tuple[str, int] | None = None
@@ -179,7 +203,9 @@ class _Run:
                     f"warning: preprocess.{name}: has no labels; give targets, or negatives beside"
                     " positives, unless your loader makes them"
                 )
-            output.finish(dtype)
+            output.finish(dtype, self.reader.labels)
+        for names in filter(None, self.reader.labels.classes()):
+            log.info(f"classes: {', '.join(f'{k} {name}' for k, name in enumerate(names[:20]))}")
 
     def _scanned_width(self) -> int | None:
         """The longest (pad) or shortest (crop) sequence of all sets; None where it need not be."""
@@ -203,7 +229,9 @@ class _Run:
                     yield block.paired
 
 
-def _empty_set(name: str, split: Split, splitter: ChromosomeSplit | FractionSplit) -> str:
+def _empty_set(
+    name: str, split: Split, splitter: ChromosomeSplit | FractionSplit | GroupSplit
+) -> str:
     if isinstance(splitter, ChromosomeSplit):
         wanted = "the others" if name == "train" else ", ".join(getattr(split, name))
         return (

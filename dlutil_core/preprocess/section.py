@@ -22,6 +22,8 @@ CHOICES = {
     "align": ("left", "center", "right"),
     "reverse_complement": ("none", "train", "all"),
     "compression": ("blosc", "gzip", "none"),
+    "center": ("summit", "middle"),
+    "outside": ("error", "drop", "pad", "shift"),
 }
 
 
@@ -44,11 +46,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Split:
-    """How one input becomes train, valid and test: shares of the records, or chromosomes."""
+    """How one input becomes train, valid and test: by shares, of groups perhaps, or chromosomes."""
 
     by: str
     valid: float | tuple[str, ...]
     test: float | tuple[str, ...]
+    column: str | int | None = None
 
     def sets(self) -> list[str]:
         """Names of the sets that the split makes."""
@@ -63,6 +66,8 @@ class Columns:
     name: str | int | None = None
     paired: str | int | None = None
     labels: tuple[str | int, ...] = ()
+    missing: tuple[str, ...] = ()
+    group: str | int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ class Options:
     align: str = "center"
     width: int | None = None
     window: int | None = None
+    center: str = "summit"
+    outside: str = "error"
     genome: str | None = None
     columns: Columns = Columns()
     negatives_per_positive: int = 1
@@ -179,7 +186,7 @@ def parse(section: Mapping[str, Any]) -> Plan:
     if any(section.get(key) for key in SOURCE_KEYS):
         whole = _source("", {key: section.get(key) for key in SOURCE_KEYS})
     split = _split(section, whole, sets)
-    options = _options(section)
+    options = _options(section, split)
     plan = Plan(sets=sets, whole=whole, split=split, options=options)
     _check_together(plan)
     return plan
@@ -191,6 +198,11 @@ def _unset(value: Any) -> bool:
 
 def _source(name: str, keys: Mapping[str, Any], labelled: bool = True) -> Source:
     where = f"preprocess.{name}" if name else "preprocess"
+    if not isinstance(keys, Mapping):
+        raise UserError(
+            f"{where}: is {'empty' if keys is None else repr(keys)}, but must name the files of the"
+            " set, as in {sequences: new.fa}; give them, or remove the key"
+        )
     source = Source(**{key: keys.get(key) or None for key in SOURCE_KEYS})
     given = [k for k in ("sequences", "features", "positives") if getattr(source, k)]
     if len(given) != 1:
@@ -252,6 +264,17 @@ def _split(
 
 
 def _split_values(by: str, keys: Mapping[str, Any]) -> Split:
+    column = keys.get("column")
+    if by == "group" and _unset(column):
+        raise UserError(
+            "preprocess.split.column: is missing; name the column of the groups, as in {by: group,"
+            " column: gene, test: 0.2}, or give its number, counted from 1"
+        )
+    if by != "group" and not _unset(column):
+        raise UserError(
+            f"preprocess.split.column: is {column!r}, but is read only when split.by is 'group';"
+            " set split.by to group or remove it"
+        )
     if by == "chromosome":
         lists: dict[str, tuple[str, ...]] = {}
         for name in ("valid", "test"):
@@ -261,31 +284,33 @@ def _split_values(by: str, keys: Mapping[str, Any]) -> Split:
                     f"preprocess.split.{name}: is {value}, but must be a list of chromosomes,"
                     " as in [chr1, chr8], when split.by is 'chromosome'"
                 )
-            lists[name] = (value,) if isinstance(value, str) else tuple(value)
+            lists[name] = (value,) if isinstance(value, str) else tuple(map(str, value))
         both = sorted(set(lists["valid"]) & set(lists["test"]))
         if both:
             raise UserError(
                 f"preprocess.split: {both[0]} is in valid and in test; keep it in one of them"
             )
         return Split(by, lists["valid"], lists["test"])
-    if by != "fraction":
-        raise UserError(f"preprocess.split.by: is {by!r}, but must be 'fraction' or 'chromosome'")
+    if by not in ("fraction", "group"):
+        raise UserError(
+            f"preprocess.split.by: is {by!r}, but must be 'fraction', 'chromosome' or 'group'"
+        )
     shares = {name: keys.get(name) or 0.0 for name in ("valid", "test")}
     for name, share in shares.items():
         if not isinstance(share, (int, float)) or not 0 <= share < 1:
             raise UserError(
                 f"preprocess.split.{name}: is {share!r}, but must be a number from 0 to below 1"
-                " when split.by is 'fraction'"
+                f" when split.by is {by!r}"
             )
     if sum(shares.values()) >= 1:
         raise UserError(
             f"preprocess.split: valid {shares['valid']} and test {shares['test']} leave nothing"
             " to train on; make them smaller"
         )
-    return Split(by, float(shares["valid"]), float(shares["test"]))
+    return Split(by, float(shares["valid"]), float(shares["test"]), keys.get("column"))
 
 
-def _options(section: Mapping[str, Any]) -> Options:
+def _options(section: Mapping[str, Any], split: Split | None) -> Options:
     given = {
         key: section[key]
         for key in Options.__dataclass_fields__
@@ -299,9 +324,24 @@ def _options(section: Mapping[str, Any]) -> Options:
     for key in ("width", "window", "negatives_per_positive"):
         if key in given and (not isinstance(given[key], int) or given[key] < 1):
             raise UserError(f"preprocess.{key}: is {given[key]!r}, but must be a whole number >= 1")
-    columns = section.get("columns") or {}
+    columns = _columns(section.get("columns") or {}, split.column if split else None)
+    return Options(**given, columns=columns)
+
+
+def _columns(columns: Mapping[str, Any], group: str | int | None) -> Columns:
     named = {key: columns[key] for key in ("sequence", "name", "paired") if columns.get(key)}
-    return Options(**given, columns=Columns(**named, labels=tuple(columns.get("labels") or ())))
+    labels = tuple(columns.get("labels") or ())
+    if columns.get("label"):
+        if labels:
+            raise UserError("preprocess.columns.label: stands beside labels; keep one of them")
+        labels = (columns["label"],)
+    doubled = [column for column in labels if labels.count(column) > 1]
+    if doubled:
+        raise UserError(f"preprocess.columns.labels: names {doubled[0]!r} twice; name it once")
+    missing = columns.get("missing")
+    missing = [missing] if isinstance(missing, (str, int, float)) else missing or []
+    texts = tuple(str(text) for text in missing)
+    return Columns(**named, labels=labels, missing=texts, group=group)
 
 
 def _check_together(plan: Plan) -> None:
@@ -315,6 +355,10 @@ def _check_together(plan: Plan) -> None:
         )
     if options.window is not None and options.genome is None:
         raise UserError("preprocess.window: needs genome, since it resizes BED intervals")
+    if options.outside != "error" and options.genome is None:
+        raise UserError("preprocess.outside: needs genome, since it is about BED intervals")
+    if options.columns.group is not None and plan.whole is not None and plan.whole.features:
+        raise UserError("preprocess.split.by: is 'group', but features have none; use fraction")
     if options.alphabet == "protein" and options.reverse_complement != "none":
         raise UserError("preprocess.reverse_complement: proteins have none; remove this key")
     featured = {bool(source.features) for _, source in plan.sources()}

@@ -6,6 +6,7 @@ A resample is kept as how often each record was drawn, so scores are sorted once
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,9 @@ MAX_RESAMPLES = 1000
 MIN_RESAMPLES = 100
 WORK = 2e8
 """Resamples are fewer where the test set is so large that this many values would be passed."""
+
+MAX_CLASSES = 12
+"""More classes than these get no metrics of their own."""
 
 GRID = np.linspace(0, 1, 101)
 """Where curves of resamples are compared: false positive rates, or recalls."""
@@ -107,20 +111,41 @@ def statistics(task: Task, weights: np.ndarray | None = None) -> dict[str, float
     return _Statistics(task)(weights)
 
 
+@dataclass
+class _Column:
+    """The curve of one class or label over the records where it is known."""
+
+    name: str
+    rows: np.ndarray
+    curve: Curve
+
+    def rates(self, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.curve.rates(None if weights is None else weights[self.rows])
+
+
 class _Statistics:
     """Metrics of a task for any weights of its records."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.curves: list[Curve] = []
+        self.columns: list[_Column] = []
         if task.kind in (BINARY, CLASSES, LABELS):
-            columns = zip(task.truth.T, task.scores.T, strict=True)
-            self.curves = [Curve(t, s) for t, s in columns if t.any() and not t.all()]
+            self.columns = list(self._columns())
             if task.kind == CLASSES:
-                right = task.scores.argmax(axis=1) == task.truth.argmax(axis=1)
+                right = (task.scores.argmax(axis=1) == task.truth.argmax(axis=1))[:, None]
             else:
-                right = ((task.scores > 0.5) == task.truth).mean(axis=1)
-            self.right = right.astype(np.float64)
+                right = (task.scores > 0.5) == task.truth
+            known = np.ones_like(right) if task.known is None else task.known
+            self.known = known.sum(axis=1).astype(np.float64)
+            self.right = (right & known).sum(axis=1).astype(np.float64)
+
+    def _columns(self) -> Iterator[_Column]:
+        for k, (truth, scores) in enumerate(
+            zip(self.task.truth.T, self.task.scores.T, strict=True)
+        ):
+            rows = self.task.rows(k)
+            if truth[rows].any() and not truth[rows].all():
+                yield _Column(self.task.name(k), rows, Curve(truth[rows], scores[rows]))
 
     def __call__(self, weights: np.ndarray | None = None) -> dict[str, float]:
         if self.task.kind == REGRESSION:
@@ -129,27 +154,44 @@ class _Statistics:
             return {}
         found: dict[str, float] = {}
         if self.task.probabilities:
-            found["accuracy"] = float(np.average(self.right, weights=weights))
-        rates = [curve.rates(weights) for curve in self.curves]
+            w = np.ones(len(self.known)) if weights is None else weights
+            total = float(w @ self.known)
+            found["accuracy"] = float(w @ self.right) / total if total else math.nan
+        rates = [column.rates(weights) for column in self.columns]
         if rates:
-            found["auroc"] = float(np.mean([area(f, t) for f, t, _ in rates]))
+            areas = [area(f, t) for f, t, _ in rates]
+            found["auroc"] = float(np.mean(areas))
             found["average_precision"] = float(
                 np.mean([average_precision(t, p) for _, t, p in rates])
             )
+            if self.task.kind == CLASSES and 0 < len(self.task.names) <= MAX_CLASSES:
+                names = [f"auroc.{column.name}" for column in self.columns]
+                found |= dict(zip(names, areas, strict=True)) | self._recalls(weights)
+        return found
+
+    def _recalls(self, weights: np.ndarray | None) -> dict[str, float]:
+        """Fraction of each named class's records that are predicted to be of it."""
+        w = np.ones(self.task.records) if weights is None else weights
+        found = {}
+        for k, name in enumerate(self.task.names):
+            of_class = w * self.task.truth[:, k]
+            total = float(of_class.sum())
+            found[f"recall.{name}"] = float(of_class @ self.right) / total if total else math.nan
         return found
 
     def _regression(self, weights: np.ndarray | None) -> dict[str, float]:
         true, pred = self.task.truth, self.task.scores
-        w = np.ones(len(true)) if weights is None else weights
-        w = (w / w.sum())[:, None]
-        a, b = true - (w * true).sum(axis=0), pred - (w * pred).sum(axis=0)
+        w = (np.ones(len(true)) if weights is None else weights)[:, None]
+        w = np.broadcast_to(w, true.shape) if self.task.known is None else w * self.task.known
         with np.errstate(invalid="ignore", divide="ignore"):
-            scale = np.sqrt((w * a * a).sum(axis=0) * (w * b * b).sum(axis=0))
-            correlation = np.mean((w * a * b).sum(axis=0) / scale)
-        return {
-            "mse": float(np.mean((w * (true - pred) ** 2).sum(axis=0))),
-            "pearson": float(correlation),
-        }
+            each = w / w.sum(axis=0)
+            a, b = true - (each * true).sum(axis=0), pred - (each * pred).sum(axis=0)
+            scale = np.sqrt((each * a * a).sum(axis=0) * (each * b * b).sum(axis=0))
+            correlation = np.mean((each * a * b).sum(axis=0) / scale)
+            return {
+                "mse": float((w * (true - pred) ** 2).sum() / w.sum()),
+                "pearson": float(correlation),
+            }
 
 
 def intervals(task: Task) -> dict[str, Any]:

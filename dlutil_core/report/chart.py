@@ -6,11 +6,12 @@ colours for a file of its own.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
-from html import escape
 from pathlib import Path
 
 from dlutil_core.common.files import write_text
+from dlutil_core.common.shown_text import shown
 from dlutil_core.report.scales import Scale
 from dlutil_core.report.style import CHART_CSS, LIGHT
 
@@ -19,6 +20,11 @@ LETTER = 6.2
 """Width of a letter of the charts' text in pixels, about."""
 
 Point = tuple[float, float]
+
+
+def escape(text: str, quote: bool = True) -> str:
+    """A text of the user for XML, which knows no control characters."""
+    return html.escape(shown(text), quote)
 
 
 class Chart:

@@ -11,6 +11,7 @@ from typing import Any
 
 from dlutil_core.common import result_folder as paths
 from dlutil_core.common.files import write_text
+from dlutil_core.common.shown_text import shown
 from dlutil_core.report import performance, search_figures, tables
 from dlutil_core.report.best_figures import history_figures
 from dlutil_core.report.chart import save
@@ -61,12 +62,21 @@ def write_report(results: Results, out: Path) -> None:
     write_text(out / paths.REPORT, render(results, pictures))
 
 
+def _finalized(value: Any) -> Any:
+    """What a user wrote, without control characters; what is markup already stays."""
+    return shown(value) if type(value) is str else value
+
+
 def render(results: Results, pictures: dict[str, Any]) -> str:
     """The page as text."""
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False, lstrip_blocks=False
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=False,
+        lstrip_blocks=False,
+        finalize=_finalized,
     )
     template = environment.from_string((TEMPLATE / "report.html.j2").read_text(encoding="utf-8"))
     dark = f"@media (prefers-color-scheme:dark){{:root{{{DARK}}}}}"

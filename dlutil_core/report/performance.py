@@ -88,6 +88,7 @@ def _roc(task: Task) -> Figure:
         "negatives (right) score above it. A line near the upper left corner is good, the dotted "
         f"diagonal is chance. The band holds the curves of {len(resampled.true_rate)} bootstrap "
         "resamples, 95 % at each false positive rate."
+        + (f" Positives are the class {task.name(1)}." if task.names else "")
     )
     return Figure(chart, caption)
 
@@ -136,15 +137,19 @@ def _curves_of_columns(task: Task) -> list[Figure]:
     )
     roc.line([(0, 0), (1, 1)], "cut")
     shown = 0
-    for column, (truth, scores) in enumerate(zip(task.truth.T, task.scores.T, strict=True)):
+    for column in range(task.truth.shape[1]):
+        rows = task.rows(column)
+        truth, scores = task.truth[rows, column], task.scores[rows, column]
         if shown == CATEGORIES or truth.all() or not truth.any():
             continue
         false_rate, true_rate, precision = bootstrap.Curve(truth, scores).rates()
         style = f"c{shown}"
-        roc.line([(0.0, 0.0), *_points(false_rate, true_rate)], style, f"{what} {column}")
-        found.line(_points(true_rate, precision), style, f"{what} {column}")
+        roc.line(
+            [(0.0, 0.0), *_points(false_rate, true_rate)], style, f"{what} {task.name(column)}"
+        )
+        found.line(_points(true_rate, precision), style, f"{what} {task.name(column)}")
         for chart in (roc, found):
-            chart.legend.append((str(column), style))
+            chart.legend.append((task.name(column), style))
         shown += 1
     rest = task.truth.shape[1] - shown
     more = f" {rest} more are not drawn." if rest > 0 else ""
@@ -162,7 +167,8 @@ def _calibration(task: Task) -> Figure:
         truth = task.scores.argmax(axis=1) == task.truth.argmax(axis=1)
         of_what, label = "the class with the highest probability", "fraction that is right"
     else:
-        scores, truth = task.scores.ravel(), task.truth.ravel()
+        known = ... if task.known is None else task.known
+        scores, truth = task.scores[known].ravel(), task.truth[known].ravel()
         of_what, label = "the positive class", "fraction that is positive"
     chart = Chart("Calibration", UNIT, UNIT, f"predicted probability of {of_what}", label)
     chart.line([(0, 0), (1, 1)], "cut")
@@ -206,7 +212,7 @@ def confusion_matrix(task: Task) -> np.ndarray:
 
 def _confusion(task: Task) -> Figure:
     counts = confusion_matrix(task)
-    names = [str(k) for k in range(len(counts))]
+    names = [task.name(k) for k in range(len(counts))]
     axis = categories(names)
     flipped = Scale(axis.low, axis.high, tuple((len(names) - 1 - v, n) for v, n in axis.ticks))
     chart = Chart("Confusion matrix", axis, flipped, "predicted class", "true class")
@@ -215,7 +221,11 @@ def _confusion(task: Task) -> Figure:
         for column, count in enumerate(counts[row]):
             share = count / total if total else 0.0
             chart.cell(column, len(names) - 1 - row, share, f"{count} ({share:.0%})")
-    how = "a probability above 0.5 is class 1" if task.kind == BINARY else "the likeliest class"
+    how = (
+        f"a probability above 0.5 is class {task.name(1)}"
+        if task.kind == BINARY
+        else "the likeliest class"
+    )
     caption = (
         f"Records by true class (row) and predicted class (column; {how}), with the share of the "
         "row. The diagonal from the upper left to the lower right is right."
@@ -240,13 +250,14 @@ def _against_true(task: Task, column: int) -> Figure:
     return Figure(
         chart,
         "One point for each record of the test set; on the dotted line the prediction is exact."
-        + _thinning(task),
+        + _thinning(task, column),
     )
 
 
 def _residuals(task: Task, column: int) -> list[Figure]:
     true, pred = _thinned(task, column)
-    every = task.truth[:, column] - task.scores[:, column]
+    rows = task.rows(column)
+    every = task.truth[rows, column] - task.scores[rows, column]
     axis = linear(float(every.min()), float(every.max()), 0.03)
     name = f", column {column}" if task.truth.shape[1] > 1 else ""
     scattered = Chart(
@@ -260,7 +271,7 @@ def _residuals(task: Task, column: int) -> list[Figure]:
     scattered.dots([(p, "") for p in _points(pred, true - pred)], "c0", radius=2.5)
     caption = (
         "What is left over, against the prediction: an even band about the dotted zero is good, a "
-        "bend or a funnel shows what the model does not know yet." + _thinning(task)
+        "bend or a funnel shows what the model does not know yet." + _thinning(task, column)
     )
     counts = _histogram_of(
         every, f"Distribution of residuals{name}", "true - predicted (units of the labels)"
@@ -293,13 +304,15 @@ def _histogram_of(values: np.ndarray, title: str, label: str) -> Figure:
 
 def _thinned(task: Task, column: int) -> tuple[np.ndarray, np.ndarray]:
     """At most `MAX_DOTS` records, evenly spaced in record order."""
-    step = -(-task.records // MAX_DOTS)
-    return task.truth[::step, column], task.scores[::step, column]
+    rows = task.rows(column)
+    rows = rows[:: max(1, -(-len(rows) // MAX_DOTS))]
+    return task.truth[rows, column], task.scores[rows, column]
 
 
-def _thinning(task: Task) -> str:
-    step = -(-task.records // MAX_DOTS)
-    return f" Every {step}th of {task.records} records is drawn." if step > 1 else ""
+def _thinning(task: Task, column: int) -> str:
+    count = len(task.rows(column))
+    step = -(-count // MAX_DOTS)
+    return f" Every {step}th of {count} records is drawn." if step > 1 else ""
 
 
 def _points(x: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:

@@ -169,10 +169,16 @@ def _labels(columns: list[dict[str, Any]]) -> str:
     texts = []
     for column in columns:
         counts = column.get("counts")
+        missing = f", {column['missing']} missing" if column.get("missing") else ""
         if counts and len(counts) <= 6:
-            texts.append(", ".join(f"{value}: {count}" for value, count in counts.items()))
+            told = ", ".join(f"{value}: {count}" for value, count in counts.items())
+        elif "classes" in column:
+            told = f"{len(column['classes'])} classes"
+        elif column["min"] is None:
+            told = "none known"
         else:
-            texts.append(f"{column['min']:.4g} to {column['max']:.4g}, mean {column['mean']:.4g}")
+            told = f"{column['min']:.4g} to {column['max']:.4g}, mean {column['mean']:.4g}"
+        texts.append(told + missing)
     return "; ".join(texts)
 
 

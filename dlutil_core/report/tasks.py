@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,31 +29,76 @@ class Task:
         (`scores` alone).
     probabilities
         Whether the scores are within 0 and 1.
+    names
+        The classes' names in the order of their numbers, where they are known.
+    known
+        Bool, the shape of `truth`: which labels are not missing; `None`: all of them. Records
+        without any label are left out of the task.
     """
 
     kind: str
     truth: np.ndarray
     scores: np.ndarray
     probabilities: bool = False
+    names: tuple[str, ...] = ()
+    known: np.ndarray | None = None
 
     @property
     def records(self) -> int:
         """How many records were tested."""
         return len(self.scores)
 
+    def rows(self, column: int) -> np.ndarray:
+        """Numbers of the records whose label in this column is known."""
+        return (
+            np.arange(self.records) if self.known is None else np.flatnonzero(self.known[:, column])
+        )
+
+    def name(self, number: int) -> str:
+        """What class (or column) `number` is called."""
+        return self.names[number] if self.names else str(number)
+
 
 def read_task(outputs: Path) -> Task:
     """The task of a `test/outputs.npz`."""
     with np.load(outputs) as arrays:
         y_true, y_pred = arrays.get("y_true"), arrays.get("y_pred")
+        names = tuple(str(name) for name in arrays.get("classes", ()))
     if y_true is None or y_pred is None:
         values = np.empty(0) if y_pred is None else y_pred
         return Task(OTHER, np.empty((0, 0)), values.reshape(len(values), -1))
-    return task_of(y_true, y_pred)
+    return task_of(y_true, y_pred, names)
 
 
-def task_of(y_true: np.ndarray, y_pred: np.ndarray) -> Task:
-    """The task that labels and predictions, arrays `(N, …)`, look like."""
+def task_of(y_true: np.ndarray, y_pred: np.ndarray, names: tuple[str, ...] = ()) -> Task:
+    """The task that labels and predictions, arrays `(N, …)`, look like.
+
+    Labels that are NaN are missing: records without any other are left out. `names` are those of
+    the classes, used where there are as many of these.
+    """
+    if y_true.dtype.kind == "f" and np.isnan(y_true).any() and len(y_true) == len(y_pred):
+        return _partly_known(y_true, y_pred, names)
+    task = _kind_of(y_true, y_pred)
+    classes = {BINARY: 2, CLASSES: task.truth.shape[1]}.get(task.kind, 0)
+    return replace(task, names=names) if len(names) == classes else task
+
+
+def _partly_known(y_true: np.ndarray, y_pred: np.ndarray, names: tuple[str, ...]) -> Task:
+    """The task of the records with a label, with a note of those that they lack."""
+    known = ~np.isnan(y_true.reshape(len(y_true), -1))
+    chosen = known.any(axis=1)
+    y_true, y_pred, known = y_true[chosen], y_pred[chosen], known[chosen]
+    if known.all():
+        return task_of(y_true, y_pred, names)
+    # What is missing must not decide what kind of task it is: 0 is a flag and a number.
+    filled = _kind_of(np.nan_to_num(y_true, nan=0.0), y_pred)
+    if filled.kind in (LABELS, REGRESSION) and filled.truth.shape == known.shape:
+        return replace(filled, known=known)
+    return Task(OTHER, np.empty((0, 0)), filled.scores)
+
+
+def _kind_of(y_true: np.ndarray, y_pred: np.ndarray) -> Task:
+    """The task of labels that are all known."""
     probabilities = bool(((y_pred >= 0) & (y_pred <= 1)).all())
     columns = y_pred.shape[1] if y_pred.ndim == 2 else 1
     flags = bool(np.isin(y_true, (0, 1)).all())

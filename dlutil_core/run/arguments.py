@@ -9,6 +9,7 @@ from typing import Any
 
 from dlutil_core.job.run_spec import RunSpec
 from dlutil_core.model.options import TrainingOptions
+from dlutil_core.preprocess import parts as data_parts
 from dlutil_core.run.run_config import RunConfig
 
 
@@ -106,9 +107,9 @@ def explain_arguments(run: RunConfig) -> str:
     return shlex.join(words)
 
 
-def data_arguments(run: RunConfig) -> str:
-    """Arguments of preprocessing, quoted for a shell."""
-    section = json.dumps(run.values["preprocess"], sort_keys=True)
-    return shlex.join(
-        [f"--section={section}", f"--data={run.data}", f"--seed={run.values['seed']}"]
-    )
+def data_arguments(run: RunConfig, part: str) -> str:
+    """Arguments of a part of preprocessing, quoted for a shell."""
+    found = data_parts.parts(run.values["preprocess"])[part]
+    words = [f"--section={json.dumps(found.section, sort_keys=True)}"]
+    words += [f"--data={run.data}", f"--seed={run.values['seed']}"]
+    return shlex.join([*words, "--later"] if found.needed else words)

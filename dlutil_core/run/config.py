@@ -5,12 +5,18 @@ from __future__ import annotations
 import copy
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from dlutil_core.common.errors import UserError
+
+EXPONENT = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")
+
+NO_PATHS = ("env", "search.config", "preprocess.command.run", "preprocess.columns")
+"""Keys whose texts are no paths."""
 
 
 def workflow_folder() -> Path:
@@ -45,15 +51,31 @@ def read_config(path: Path) -> dict[str, Any]:
     """A config file's content, not yet validated."""
     import yaml
 
+    from dlutil_core.run.strict_yaml import MisleadingError, strict_yaml
+
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; give the path of a config.yaml")
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = strict_yaml(path)
+    except MisleadingError as error:
+        raise UserError(f"{path}: {error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from None
     if not isinstance(found, dict):
         raise UserError(f"{path}: must hold keys and values, but holds {type(found).__name__}")
     return found
+
+
+def check_config_files(paths: Iterable[str | Path]) -> None:
+    """Refuse config files in which a key stands twice or a number is not what it looks like.
+
+    Snakemake reads them itself, and takes the last of equal keys; files for its YAML template
+    engine are left to it.
+    """
+    for path in map(Path, paths):
+        text = path.read_text("utf-8", "replace") if path.is_file() else ""
+        if text.strip() and "__use_yte__" not in text and not text.lstrip().startswith("{"):
+            read_config(path)
 
 
 def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, Any]:
@@ -73,6 +95,7 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
             del plain[name]
     if isinstance(plain.get("predict"), str):
         plain["predict"] = [plain["predict"]]
+    plain = _with_numbers(plain, schema())
     checker = jsonschema.Draft202012Validator(schema())
     error = jsonschema.exceptions.best_match(checker.iter_errors(plain))
     if error is not None:
@@ -80,6 +103,12 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
     filled = _with_defaults(plain, schema())
     filled["env"] = {n: None if v is None else env_text(v) for n, v in filled["env"].items()}
     filled["precision"] = str(filled["precision"])
+    for key, text in _texts(filled):
+        if any(c in text for c in "{}\n"):
+            raise UserError(
+                f"{source}: {key} is {text!r}, but paths must not hold braces or line breaks;"
+                " rename it"
+            )
     if filled["search"]["method"] == "fixed" and not filled["search"]["config"]:
         raise UserError(
             f"{source}: search.method is fixed, but search.config is empty; give the configuration "
@@ -95,6 +124,41 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
             "leave it out for no limit"
         )
     return filled
+
+
+def _with_numbers(value: Any, part: dict[str, Any]) -> Any:
+    """The value with texts such as 1e-3, which YAML 1.1 takes for no number, as numbers.
+
+    In places for numbers alone, and in `search.config`, which has no schema.
+    """
+    if isinstance(value, str) and EXPONENT.fullmatch(value):
+        types = _listed(part.get("type"))
+        numeric = "anything" in part or (
+            "string" not in types and {"number", "integer"} & set(types)
+        )
+        return float(value) if numeric else value
+    if isinstance(value, list):
+        return [_with_numbers(v, part if "anything" in part else {}) for v in value]
+    if not isinstance(value, dict):
+        return value
+    below = part.get("properties") or {}
+    rest = {"anything": True} if part.get("additionalProperties") is True else {}
+    rest = part if "anything" in part else rest
+    return {name: _with_numbers(v, below.get(name, rest)) for name, v in value.items()}
+
+
+def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every text that may be a path, with its key."""
+    if key in NO_PATHS:
+        return
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, dict):
+        for name, below in value.items():
+            yield from _texts(below, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for below in value:
+            yield from _texts(below, key)
 
 
 def env_text(value: Any) -> str:

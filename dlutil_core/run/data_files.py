@@ -57,13 +57,14 @@ class DataFiles:
         return [name for s in sets for name in self.planned.get(s, [])]
 
     def awaited(self, stage: str) -> list[str]:
-        """What has to be there before a stage begins: also what is fetched or made for any."""
+        """What has to be there before a stage begins: also what is fetched, and labelled sets."""
         return list(dict.fromkeys([*self.of_stage(stage), *self.arriving]))
 
     @property
     def arriving(self) -> list[str]:
-        """What is made or fetched: code of any stage may read it unasked."""
-        return [*(name for names in self.planned.values() for name in names), *self.fetched]
+        """What is fetched, and labelled sets that are made: code of any stage may read it."""
+        made = [name for s in preprocess.LABELLED_SETS for name in self.planned.get(s, [])]
+        return [*made, *self.fetched]
 
     @cached_property
     def predicted(self) -> list[str]:
@@ -76,12 +77,18 @@ class DataFiles:
         for pattern in patterns:
             inner = self._inside(pattern, key)
             hits = [name for name in self.available if matches(name, inner)]
+            if inner not in hits:  # a glob means data, not what preprocessing tells of them
+                hits = [name for name in hits if not self._is_statistics(name)]
             if not hits:
                 raise UserError(
                     f"{key}: '{pattern}' matches no file under {self.data}; check the spelling"
                 )
             found |= dict.fromkeys(hits)
         return sorted(found, key=natural_key)
+
+    def _is_statistics(self, name: str) -> bool:
+        start = name.removesuffix(".stats.json")
+        return start != name and f"{start}.h5" in self.available
 
     def _inside(self, pattern: str, key: str) -> str:
         """A pattern relative to the data folder; one that leaves it is refused."""

@@ -118,13 +118,14 @@ class Steps:
         section = self.run.values["preprocess"]
         for name, part in data_parts.parts(section).items():
             options = {
-                "section": part,
+                "section": part.section,
                 "seed": self.run.values["seed"],
                 "data_version": DATA_VERSION,
                 "packages": package_versions(DATA_PACKAGES),
             }
-            inputs = preprocess.input_files(part)
-            outputs = self._in_data(preprocess.output_files(part))
+            raw = preprocess.input_files(part.section)
+            inputs = [*raw, *self._in_data(part.needed)]
+            outputs = self._in_data(part.outputs)
             self._add(name, options, inputs, outputs)
 
     # Search

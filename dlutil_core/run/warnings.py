@@ -20,7 +20,7 @@ def run_warnings(run: RunConfig) -> list[str]:
             f"{run.definition}: {analysis.whole}, so names cannot be followed: any change of the "
             "file runs every stage again"
         )
-    found += list(analysis.notes)
+    found += list(analysis.warnings)
     unnamed = [n for n in analysis.environment if n in os.environ and n not in run.values["env"]]
     for name in unnamed:
         found.append(

@@ -113,12 +113,20 @@ class BracketRun:
                 self.second_look.stop()
 
     def start_second_look(self, outcomes: list[Outcome], budget: int) -> None:
-        """Look again at the trial of the first rung that was trained last, if one was, on a CPU."""
-        found = [o for o in outcomes if o.trial in self.trained and not o.failed]
-        if self.loaded.device_kind == "cpu" and found:
-            last = max(found, key=lambda o: o.trial)
-            trial = self.trials[last.trial]
-            self.second_look = SecondLook(self.loaded, trial, last, budget, self.is_largest)
+        """Look again at the trial of the first rung that was trained last, on a CPU.
+
+        Where none was trained, at the last one of all, unless it was looked at before.
+        """
+        good = [found for found in outcomes if not found.failed]
+        trained = [found for found in good if found.trial in self.trained]
+        if self.loaded.device_kind != "cpu" or not good:
+            return
+        last = max(trained or good, key=lambda found: found.trial)
+        trial = self.trials[last.trial]
+        if trained or not memo_of(self.loaded, trial).was_restored:
+            retrain = self.is_largest and bool(trained)
+            _ = self.loaded.loaders
+            self.second_look = SecondLook(self.loaded, trial, last, budget, retrain)
 
     def finish_second_look(self) -> None:
         """Say what was seen, where something was looked at."""
@@ -174,7 +182,7 @@ def check_some_succeeded(bracket: int, outcomes: list[Outcome]) -> None:
         return
     first = min(outcomes, key=lambda found: found.trial)
     if len(first.traceback.splitlines()) > 1:  # one line is the sentence that is told below
-        log.error("%s", first.traceback)
+        log.debug("%s", first.traceback)  # to the log; the terminal gets the sentence
     raise UserError(
         f"bracket {bracket}: every trial failed; the first was trial {first.trial}, which "
         f"{'ran ' if first.status == OUT_OF_MEMORY else ''}{first.status.replace('-', ' ')}: "

@@ -117,13 +117,29 @@ def sample_configs(
     for number in range(count):
         seed_everything(trial_seed(seed, number))
         for _ in range(DRAWS):
-            config = plain_config(get_config(), source)
+            config = plain_config(_drawn(get_config, number, count, source), source)
             key = json.dumps(config, sort_keys=True)
             if key not in seen:
                 break
         seen.add(key)
         configs.append(config)
     return configs
+
+
+def _drawn(get_config: Callable[[], Any], number: int, count: int, source: str) -> Any:
+    """What `get_config` gives for trial `number`; that it gives no more is told with how many."""
+    try:
+        return get_config()
+    except StopIteration:
+        why = "get_config gave no more (StopIteration)"
+    except UserError as error:
+        if not number:
+            raise
+        why = str(error)
+    raise UserError(
+        f"{source}: the search takes {count} configurations, and after {number} {why}: draw at "
+        "random, begin anew after the last one (itertools.cycle), or search with fewer epochs"
+    )
 
 
 def plain_config(config: Any, source: str = "def.py") -> dict[str, Any]:

@@ -21,6 +21,7 @@ from dlutil_core.search.outcome import Outcome
 from dlutil_core.search.plan import Trial
 from dlutil_core.search.restored import StateOutsideSave, difference
 from dlutil_core.search.trial_folder import EpochRow
+from dlutil_core.search.trial_key import memo_of
 
 VARIABLE = "DLUTIL_SECOND_LOOK"
 """Set to 1 where an epoch is trained to compare it, for code that counts or writes as it trains."""
@@ -28,10 +29,11 @@ VARIABLE = "DLUTIL_SECOND_LOOK"
 
 @dataclass(frozen=True)
 class Looked:
-    """What was seen: what is different, and the sentence that ends the job; `None`: nothing."""
+    """What was seen: what is different, the sentence that ends the job, whether all is well."""
 
     leak: str | None = None
     failure: str | None = None
+    restored: bool = False
 
 
 class SecondLook:
@@ -53,6 +55,7 @@ class SecondLook:
         from dlutil_core.search.workers import leave_with
 
         self.trial = trial
+        self.memo = memo_of(loaded, trial)
         limit = loaded.spec.epoch_timeout
         self.patience = None if limit is None else 120 * limit
         self.connection, far = mp.Pipe()
@@ -88,6 +91,8 @@ class SecondLook:
             )
         if found.failure is not None:
             raise UserError(found.failure)
+        if found.restored:
+            self.memo.note_restored()
 
     def stop(self) -> None:
         """End the process, whatever it does."""
@@ -103,18 +108,19 @@ def _looked(
     from dlutil_core.search.trainer import Trainer
 
     leak = failure = None
+    restored = False
     try:
         if retrain:
             leak = difference(first_epoch(loaded, trial, budget), outcome.rows[0])
     except (Exception, SystemExit) as error:
         leak = f"it raised {type(error).__name__}: {error}"
     try:
-        Trainer(loaded, device="cpu").restore_again(trial, len(outcome.rows))
+        restored = Trainer(loaded, device="cpu").restore_again(trial, len(outcome.rows))
     except StateOutsideSave as error:
         failure = str(error)
     except (Exception, SystemExit) as error:
         log.debug("second look at trial %d: %s", trial.number, error)
-    return Looked(leak, failure)
+    return Looked(leak, failure, restored)
 
 
 def first_epoch(loaded: LoadedRun, trial: Trial, budget: int) -> EpochRow:

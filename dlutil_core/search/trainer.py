@@ -14,6 +14,7 @@ from dlutil_core.common.files import DISK_ERRORS
 from dlutil_core.common.logs import log
 from dlutil_core.common.run_lock import check_owner, owned_by
 from dlutil_core.common.seeds import seed_everything
+from dlutil_core.common.shown_text import shown
 from dlutil_core.definition.executed import kept_folder, put_back, told
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.model.checkpoint import canonical
@@ -65,19 +66,24 @@ class LiveTrial:
         self.rows.append(row)
         if self.best_epoch == 0 or outcomes.better(row, self.rows[self.best_epoch - 1]):
             self.best_epoch = self.epoch
-            self.best = weights_only(self.model.save())
+            self.best = weights_only(self._saved())
 
     def content(self) -> dict[str, Any]:
         """The dictionary of a checkpoint. `best` is `None` where the best weights are these."""
         best = None if self.best_epoch == self.epoch else self.best
         return {
-            **self.model.save(),
+            **self._saved(),
             MACHINE: machine(),
             "epoch": self.epoch,
             "history": self.rows,
             "best": best,
             "best_epoch": self.best_epoch,
         }
+
+    def _saved(self) -> dict[str, Any]:
+        with kept_folder():
+            found: dict[str, Any] = self.model.save()
+        return found
 
     def restore(self, content: dict[str, Any]) -> None:
         """Take over a checkpoint."""
@@ -224,15 +230,26 @@ class Trainer:
         val = self.loaded.loaders[1]
         check_restored(live.model, val, trial.number, live.seed, live.rows[-1], exactly)
 
-    def restore_again(self, trial: Trial, epoch: int) -> None:
-        """Restore a trial from its checkpoint of this epoch, only to see whether it is the same."""
+    def restore_again(self, trial: Trial, epoch: int) -> bool:
+        """Restore a trial from its checkpoint of this epoch, only to see whether it is the same.
+
+        Returns
+        -------
+        `False` where there is no such checkpoint.
+
+        Raises
+        ------
+        StateOutsideSave
+            It is another model.
+        """
         content = memo_of(self.loaded, trial).at(epoch)
         if content is None:
-            return
+            return False
         seed_everything(trial.seed)
         live = LiveTrial(self.loaded.model(trial.config, self.device), trial.seed)
         live.restore(content)
         self._check_restored(trial, live, content)
+        return True
 
     def _fit(self, trial: Trial, live: LiveTrial, store: TrialFolder, budget: int) -> None:
         patience = self.loaded.spec.options.early_stop
@@ -276,13 +293,14 @@ class Trainer:
     ) -> None:
         text = "".join(traceback.format_exception(error))
         if isinstance(error, UserError):  # a wrong input is a sentence, not a traceback
+            log.debug("%s", text)
             text = f"{error}\n"
-        message = re.sub(r"0x[0-9a-f]{6,}", "0x…", told(error, self.loaded.spec.definition))
+        message = re.sub(r"0x[0-9a-f]{6,}", "0x…", shown(told(error, self.loaded.spec.definition)))
         number = store.trial.number
-        log.info("trial %d failed in epoch %d: %s", number, len(rows) + 1, message)
+        log.debug("trial %d failed in epoch %d: %s", number, len(rows) + 1, message)
         if rows:
             _stored(store.write_history, rows)
-        _stored(store.write_failure, Failure(len(rows) + 1, status, message, text))
+        _stored(store.write_failure, Failure(len(rows) + 1, status, message, shown(text)))
 
 
 def _stored(write: Callable[..., None], *arguments: Any) -> None:

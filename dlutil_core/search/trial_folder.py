@@ -6,6 +6,7 @@
     at-{e}.pt     everything after epoch e, at the end of a rung
     last.pt       the same inside a rung, a few seconds old at most
     error.txt     the traceback of a trial that raised
+    restored.txt  the key, where a checkpoint was seen to hold all of the model
 
 `history.csv` decides; checkpoints let a trial go on, and carry its best weights.
 """
@@ -197,6 +198,17 @@ class TrialFolder:
             "sha256": sha256_text(failure.traceback),
         }
         self._write_config(found)
+
+    @property
+    def was_restored(self) -> bool:
+        """Whether a checkpoint was read again, and the model was the same."""
+        with suppress(OSError, UnicodeDecodeError):
+            return (self.folder / "restored.txt").read_text(encoding="utf-8") == self.key
+        return False
+
+    def note_restored(self) -> None:
+        """Take note that it was."""
+        files.write_text(self.folder / "restored.txt", self.key)
 
     def _keep_reads(self, found: dict[str, Any]) -> str:
         """Keep what the trial read, before anything is written that depends on it."""

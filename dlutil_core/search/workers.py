@@ -27,7 +27,7 @@ from dlutil_core.job.devices import device_slot
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.run_spec import RunSpec
 from dlutil_core.search.messages import Begins, EpochDone, JobFailed, NeedsMemory, Ready, Task
-from dlutil_core.search.outcome import CRASHED, Outcome, outcome
+from dlutil_core.search.outcome import CRASHED, DIVERGED, Outcome, outcome
 from dlutil_core.search.trial_folder import EpochRow, Failure
 from dlutil_core.search.trial_key import memo_of
 
@@ -112,6 +112,7 @@ class WorkerPool:
         self.workers: list[Worker] = []
         self.deaths: Counter[tuple[int, int, bool]] = Counter()
         self.early_deaths = 0
+        self.told: set[str] = set()
 
     def __enter__(self) -> WorkerPool:
         return self
@@ -215,11 +216,20 @@ class WorkerPool:
                 raise UserError(sentence)
             case Outcome(trial=trial):
                 results[trial] = message
+                self._tell(message)
                 worker.has_live.add(trial)
                 worker.task = None
             case NeedsMemory(task=task):
                 again.append(task)
                 worker.task = None
+
+    def _tell(self, found: Outcome) -> None:
+        """Say why a trial failed; the same of another one is in the log alone."""
+        if not found.failed or found.message in self.told:
+            return
+        self.told.add(found.message)
+        epoch = len(found.rows) + (found.status != DIVERGED)
+        log.warning("warning: trial %d failed in epoch %d: %s", found.trial, epoch, found.message)
 
     def _died(self, worker: Worker, waiting: deque[Task], results: dict[int, Outcome]) -> None:
         """A worker that was killed is no result: its trial resumes. One that crashes may be one."""

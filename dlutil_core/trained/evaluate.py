@@ -16,14 +16,15 @@ from dlutil_core.common.reads import Read
 from dlutil_core.common.seeds import loader_seed, seed_everything
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.model.base import BaseModel
+from dlutil_core.model.checks.alignment import aligned
 from dlutil_core.model.epoch_outputs import numpy_tree
 from dlutil_core.trained.load import restore_model
 from dlutil_core.trained.provenance import data_sha256, test_provenance
 
 
 def evaluate_best(loaded: LoadedRun, model_file: Path, out: Path) -> tuple[Read, ...]:
-    """Write `metrics.json`, `outputs.npz` (labels and predictions, in record order) and
-    `provenance.json`.
+    """Write `metrics.json`, `outputs.npz` (labels and predictions, in record order, and the names
+    of the classes where the loader knows them) and `provenance.json`.
 
     Returns
     -------
@@ -41,8 +42,11 @@ def evaluate_best(loaded: LoadedRun, model_file: Path, out: Path) -> tuple[Read,
         found = call("evaluation", model.evaluate, loader)
     metrics = {name: value if math.isfinite(value) else None for name, value in found.items()}
     arrays: dict[str, Any] = {}
-    for prefix, tree in (("y_true", numpy_tree(y_true)), ("y_pred", numpy_tree(y_pred))):
+    for prefix, part in (("y_true", aligned(y_true, y_pred)), ("y_pred", y_pred)):
+        tree = numpy_tree(part)
         arrays |= {f"{prefix}.{n}".rstrip("."): leaf for n, leaf in tree_leaves(tree)}
+    if names := getattr(loader, "class_names", None):
+        arrays["classes"] = np.array(names)
     with files.atomic_path(out / "outputs.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
     files.write_json(out / "metrics.json", metrics)

@@ -3,43 +3,104 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_json
-from dlutil_core.job.loaded_run import LoadedRun
-from dlutil_core.job.run_spec import RunSpec
+from dlutil_core.common.logs import tell
+from dlutil_core.definition.executed import Definition
+from dlutil_core.fingerprint.analysis import analyse
+from dlutil_core.job.loaded_run import LoadedRun, set_up_torch
+from dlutil_core.job.run_spec import RunSpec, hashed_env
 from dlutil_core.model.checkpoint import read_checkpoint
 from dlutil_core.model.options import TrainingOptions
+from dlutil_core.trained.provenance import recorded_env
+from dlutil_core.trained.source import KeptSource, kept_source, search_path
+
+
+class KeptRun(LoadedRun):
+    """A run whose definition is the one that a result folder keeps."""
+
+    @cached_property
+    def kept(self) -> KeptSource:
+        """The kept definition, executed apart from others; torch is set up before."""
+        set_up_torch(self.device_kind, self.spec.options)
+        try:
+            return KeptSource(Path(self.spec.definition))
+        except UserError as error:
+            raise UserError(
+                f"{error}; if it reads files that lie beside it, give the def.py that lies beside "
+                "them: load(..., definition=...), dlutil export --definition"
+            ) from error
+
+    @cached_property
+    def definition(self) -> Definition:
+        """The executed `def.py`."""
+        return self.kept.definition
+
+    def model(self, config: dict[str, Any], device: str | None = None) -> Any:
+        """A new model of this configuration."""
+        with self.kept.modules():
+            return super().model(config, device)
 
 
 def restore_model(loaded: LoadedRun, model_file: str | os.PathLike[str]) -> Any:
-    """The model whose weights `best/model.pt` holds, of the run's definition."""
+    """The model whose weights `best/model.pt` holds.
+
+    It is that of the run's definition; where its training part was edited since, of the source that
+    is kept beside the weights.
+    """
     content = read_checkpoint(model_file)
-    model = loaded.model(content["config"])
+    run = _run_of(loaded, Path(model_file).parent)
+    model = run.model(content["config"], loaded.device)
     try:
         model.load(content)
     except (RuntimeError, KeyError, ValueError) as error:
         first = str(error).strip().partition("\n")[0]
         raise UserError(
-            f"{model_file}: its weights do not fit the Model of {loaded.spec.definition} "
+            f"{model_file}: its weights do not fit the Model of {run.spec.definition} "
             f"({first}); search again, with --hyper"
         ) from error
     return model
 
 
-def load(result: str | os.PathLike[str], definition: str | None = None, device: str = "cpu") -> Any:
+def _run_of(loaded: LoadedRun, best: Path) -> LoadedRun:
+    """The run itself, or one of the kept source where that is another one."""
+    kept = None if isinstance(loaded, KeptRun) else kept_source(best)
+    if kept is None or kept.resolve() == Path(loaded.spec.definition).resolve():
+        return loaded
+    trained = read_json(best / "provenance.json")["definition"]["train"].partition("+")[0]
+    if analyse(loaded.spec.definition, search_path()).fingerprints["train"] == trained:
+        return loaded
+    _ = loaded.definition  # What the model reads is part of what this run reads.
+    tell(f"{loaded.spec.definition} was edited after training: the model is that of {kept}")
+    return KeptRun(replace(loaded.spec, definition=str(kept)))
+
+
+def load(
+    result: str | os.PathLike[str],
+    definition: str | None = None,
+    device: str = "cpu",
+    env: Mapping[str, str] | None = None,
+) -> Any:
     """The best model of a result folder.
 
     Parameters
     ----------
     result
-        The result folder of a run.
+        The result folder of a run; it may be a copy. The `def.py` that it keeps is executed, and
+        nothing outside of the folder.
     definition
-        The `def.py`; the one that the run used, if it is still where it was.
+        A `def.py` to execute instead.
     device
         `cpu`, `cuda` or `auto`.
+    env
+        Environment variables to set before `def.py` is executed. None are set unasked; where one
+        that was part of the run has another value now, a warning names it.
 
     Returns
     -------
@@ -47,30 +108,67 @@ def load(result: str | os.PathLike[str], definition: str | None = None, device: 
     loader of inputs, for example `MatrixBatchGenerator(X)`, and returns a numpy array.
     """
     folder = Path(result)
+    run = trained_run(folder, definition, device, env)
+    try:
+        return restore_model(run, folder / "best" / "model.pt")
+    finally:
+        run.opened.stop()
+
+
+def trained_run(
+    folder: Path,
+    definition: str | None = None,
+    device: str = "cpu",
+    env: Mapping[str, str] | None = None,
+) -> LoadedRun:
+    """The run of a result folder, without its data; says which file is executed."""
     if not (folder / "best" / "model.pt").is_file():
         raise UserError(f"{folder}: holds no trained model (best/model.pt); give a result folder")
-    config = read_json(folder / "best" / "provenance.json")["config"]
+    provenance = read_json(folder / "best" / "provenance.json")
+    config = provenance["config"]
+    path = definition_of(folder, definition)
     spec = RunSpec(
-        definition=definition_of(folder, definition),
+        definition=path,
         data_dir="",
         batch_size=1,
         seed=0,
         device=device,
         threads=config["threads_per_trial"],
         options=TrainingOptions(**config["options"] | {"compile": False}),  # needs no compiler
-        env=config["env"],
     )
-    return restore_model(LoadedRun(spec), folder / "best" / "model.pt")
+    os.environ.update(env or {})
+    is_kept = definition is None and kept_source(folder / "best") is not None
+    run = KeptRun(spec) if is_kept else LoadedRun(spec)
+    for name in _other_values(recorded_env(provenance)):
+        tell(
+            f"warning: {folder}: the model was trained with another value of the environment "
+            f"variable {name}; set it, or give load(..., env={{...}})"
+        )
+    tell(f"executing {path}")
+    return run
+
+
+def _other_values(env_sha256: Mapping[str, str]) -> list[str]:
+    """Names of variables whose values in the environment are not those of these hashes."""
+    there = hashed_env([name for name in env_sha256 if name in os.environ], os.environ)
+    return [name for name, sha256 in env_sha256.items() if there.get(name) != sha256]
 
 
 def definition_of(result: str | os.PathLike[str], definition: str | None) -> str:
-    """The path of the `def.py` of a run: the one that is given, or the one that the run used."""
+    """The path of the `def.py` of a run: the one that is given, kept, or where the run found it."""
     if definition is not None:
         return definition
+    kept = kept_source(Path(result, "best"))
+    if kept is not None:
+        return str(kept)
     note = Path(result) / "logs" / "run.json"
     if not note.is_file():
         raise UserError(f"{note}: there is no such file; give the path of def.py")
     found = os.path.join(result, read_json(note)["definition"])
     if not os.path.isfile(found):
         raise UserError(f"{found}: the def.py of the run is not there any more; give its path")
+    tell(
+        f"warning: {result} keeps no source of its model: {found} is executed as it is now, which "
+        "may not be what was trained"
+    )
     return found

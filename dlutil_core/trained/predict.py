@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import numpy as np
 from dlutil_core.common import files
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
+from dlutil_core.common.nested import tree_leaves
 from dlutil_core.common.seeds import loader_seed, seed_everything
+from dlutil_core.common.shown_text import shown_cell
 from dlutil_core.job.loaded_run import LoadedRun
-from dlutil_core.loaders.hdf5 import read_names
+from dlutil_core.loaders.hdf5 import read_classes, read_intervals, read_names
 from dlutil_core.trained.load import restore_model
 
 
@@ -29,7 +32,7 @@ def predict_file(loaded: LoadedRun, model_file: Path, subpath: str, out: Path) -
     seed_everything(loader_seed(spec.seed))
     definition = loaded.definition
     loader = definition.prediction_loader(path)
-    predictions = definition.call(f"prediction of {path}", model.predict, loader)
+    predictions = _predicted(definition, model, path, loader)
     with files.atomic_path(out) as temporary, temporary.open("wb") as file:
         np.save(file, predictions, allow_pickle=False)
     write_table(out.with_suffix(".tsv"), path, predictions)
@@ -39,26 +42,59 @@ def predict_file(loaded: LoadedRun, model_file: Path, subpath: str, out: Path) -
     log.info("predicted %s: %s", subpath, " x ".join(str(n) for n in predictions.shape))
 
 
-def write_table(out: Path, path: str, predictions: np.ndarray) -> None:
-    """Names and predictions as a table: one row per record, one column per predicted value.
-
-    Records are named as in the HDF5 file at `path`; without names they are numbered from 0.
+def _predicted(definition: Any, model: Any, path: str, loader: Any) -> np.ndarray:
+    """Predictions of a loader, those of a dictionary side by side; none of a file without records,
+    of which there is nothing to ask.
     """
-    rows = predictions.reshape(len(predictions), -1)
-    names = read_names(path)
-    if names is not None and len(names) != len(rows):
-        raise UserError(
-            f"{path}: has names of {len(names)} records, but get_pred_generator gave {len(rows)}; "
-            "predictions must be in the file's order"
-        )
-    columns = (
-        ["prediction"] if rows.shape[1] == 1 else [f"prediction.{k}" for k in range(rows.shape[1])]
-    )
-    with files.atomic_path(out) as temporary, temporary.open("w", newline="") as file:
+    if getattr(loader, "samples", None) == 0:
+        return np.empty(0, np.float32)
+    found = definition.call(f"prediction of {path}", model.predict, loader)
+    if not isinstance(found, (dict, list, tuple)):
+        return np.asarray(found)
+    parts = [np.asarray(leaf).reshape(len(leaf), -1) for _, leaf in tree_leaves(found)]
+    return np.concatenate(parts, axis=1)
+
+
+def write_table(out: Path, path: str, predictions: np.ndarray) -> None:
+    """Names, coordinates and predictions as a table: one row per record.
+
+    Records are named as in the HDF5 file at `path`; without names they are numbered from 0. Where
+    they were cut from a genome, their interval stands beside the name. There is one column per
+    predicted value, named after its class where the file tells classes.
+
+    Raises
+    ------
+    UserError
+        The file names more or fewer records than were predicted.
+    """
+    rows = predictions.reshape(len(predictions), -1) if len(predictions) else predictions[:, None]
+    beside: dict[str, Sequence[object]] = {"name": range(len(rows))}
+    for title, found in (("name", read_names(path)), ("interval", read_intervals(path))):
+        if found is not None and len(found) != len(rows):
+            raise UserError(
+                f"{path}: has {title}s of {len(found)} records, but get_pred_generator gave "
+                f"{len(rows)}; predictions must be in the file's order"
+            )
+        if found is not None:
+            beside[title] = [shown_cell(text) for text in found]
+    columns = _columns(rows.shape[1], read_classes(path) or [])
+    with (
+        files.atomic_path(out) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(["name", *columns])
-        for index, row in enumerate(rows):
-            writer.writerow([index if names is None else names[index], *map(_shown, row)])
+        writer.writerow([*beside, *map(shown_cell, columns)])
+        for *told, row in zip(*beside.values(), rows, strict=True):
+            writer.writerow([*told, *map(_shown, row)])
+
+
+def _columns(count: int, classes: list[str]) -> list[str]:
+    """Titles of the predicted values; one value of two classes is the second's probability."""
+    if len(classes) == count:
+        return [f"prediction.{name}" for name in classes]
+    if count == 1:
+        return [f"prediction.{classes[1]}" if len(classes) == 2 else "prediction"]
+    return [f"prediction.{k}" for k in range(count)]
 
 
 def _shown(value: Any) -> str:

@@ -77,6 +77,16 @@ def training_provenance(
     }
 
 
+def recorded_env(provenance: dict[str, Any]) -> dict[str, str]:
+    """Hashes of the environment variables that were part of the training.
+
+    `provenance` is the content of `best/provenance.json`; version 0.1 kept the values themselves.
+    """
+    config = provenance["config"]
+    values = config.get("env", {})
+    return {**hashed_env(values, values), **config.get("env_sha256", {})}
+
+
 def test_provenance(spec: RunSpec, model_sha256: str, data: dict[str, str]) -> dict[str, Any]:
     """The content of `test/provenance.json`: what the evaluation came from."""
     return {

@@ -143,7 +143,7 @@ def test_hdf5_without_data_in_training(fresh: Path) -> None:
     done = front.run_main(fresh, "-y", "-e")
     front.one_sentence(done, "data/train.h5", "no dataset 'data'", "'label', 'x'")
     left = front.result_files(fresh / "out")
-    assert [n for n in left if not n.startswith(("digests/", "search/plan.json"))] == []
+    assert [n for n in left if not n.startswith(("identity/", "search/plan.json"))] == []
 
 
 def test_hdf5_of_unequal_lengths_with_plain_snakemake(fresh: Path) -> None:

@@ -11,9 +11,12 @@ ROOT = Path(workflow.current_basedir).parent.parent
 if (ROOT / "dlutil_core").is_dir() and str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from dlutil_core.run.config import check_config_files
 from dlutil_core.common.errors import UserError
 from dlutil_core.common import result_folder
 from dlutil_core.common.hash_memory import HashMemory
+from dlutil_core.preprocess import parts as data_parts
+from dlutil_core.preprocess import section
 from dlutil_core.run import arguments, result_files
 from dlutil_core.run.checks import check
 from dlutil_core.run.job_sizes import JobSizes
@@ -36,6 +39,7 @@ MODIFIER.prefix = MODIFIER._prefix_replacements = MODIFIER.inner_modifier = None
 JUDGES = workflow.is_main_process
 
 try:
+    check_config_files(workflow.configfiles)
     RUN = RunConfig(PLACED)
     RUN.set_environment()
     check(RUN)
@@ -115,15 +119,15 @@ def in_data(names):
 
 def data_files(names):
     """Files below the data folder, awaited where they are made or fetched; content counts, not time."""
-    made = {name for names in RUN.files.planned.values() for name in names}
-    ours = [name for name in names if name in made]
-    others = [name for name in names if name not in made]
-    return made_by("preprocess", in_data(ours)) + unhurried(in_data(others))
+    paths = in_data(names)
+    ours = [path for path in paths if STEPS.maker(path)]
+    return made(ours) + unhurried([path for path in paths if path not in ours])
 
 
 def unhurried(paths):
     """Files that the user gives: never a reason to run by their time. One that is dated in the future
-    would make Snakemake fail the job; it is left out, since its content is looked at in any case."""
+    would make Snakemake fail the job; it is left out, since its content is looked at in any case.
+    """
     now = time.time()
     known = {path: os.path.getmtime(path) for path in paths if os.path.exists(path)}
     return [ancient(path) for path in paths if known.get(path, 0) <= now]
@@ -157,6 +161,27 @@ def script(name, request, arguments=""):
 
 def request_of(step):
     return STEPS[step].request
+
+
+DATA_PARTS = data_parts.parts(CFG["preprocess"])
+SETS_APART = data_parts.sets_apart(CFG["preprocess"])
+
+
+def raw_files(part):
+    return unhurried(section.input_files(DATA_PARTS[part].section))
+
+
+def set_flag(wildcards):
+    return flag(f"preprocess/{wildcards.set}")
+
+
+def set_files(wildcards):
+    return raw_files(f"preprocess/{wildcards.set}")
+
+
+def set_script(wildcards):
+    part = f"preprocess/{wildcards.set}"
+    return script("preprocess", request_of(part), arguments.data_arguments(RUN, part))(wildcards)
 
 
 def predict_request(wildcards):

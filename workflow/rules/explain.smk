@@ -25,9 +25,7 @@ rule explain:
             category="What the model saw",
             labels={"shows": "motifs of the filters"},
         ),
-        files=update(
-            [path for path in results(result_files.EXPLAIN_FILES) if path[-4:] != ".svg"]
-        ),
+        files=update([path for path in results(result_files.EXPLAIN_FILES) if path[-4:] != ".svg"]),
     log:
         f"{RESULT}/logs/explain.log",
     conda:

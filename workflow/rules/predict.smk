@@ -20,9 +20,7 @@ rule predict:
         runtime=minutes,
         gpu=GPUS,
     params:
-        script=script(
-            "predict", predict_request, arguments.run_arguments(RUN, "predict")
-        ),
+        script=script("predict", predict_request, arguments.run_arguments(RUN, "predict")),
     message:
         "Predicting {wildcards.subpath}"
     shell:

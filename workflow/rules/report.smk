@@ -1,5 +1,6 @@
 # The page that tells it all, and the pictures of the search for `snakemake --report`.
 
+
 report: "../report/workflow.rst"
 
 

@@ -8,9 +8,7 @@ rule select:
         brackets=[
             path
             for number in BRACKETS
-            for path in made_by(
-                f"bracket-{number}", results(result_folder.bracket_files(number))
-            )
+            for path in made_by(f"bracket-{number}", results(result_folder.bracket_files(number)))
         ],
     output:
         update(results(result_folder.BEST_FILES)),

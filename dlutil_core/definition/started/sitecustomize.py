@@ -7,20 +7,23 @@ trouble in here may show in the process.
 
 import os
 import sys
+from contextlib import suppress
 
 
 def _join() -> None:
+    import importlib
     import importlib.util
 
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    # A package of another name: what the process itself imports of dlutil is none of our business.
     spec = importlib.util.spec_from_file_location(
-        "_dlutil_open_events", os.path.join(here, "open_events.py")
+        "_dlutil_reads", os.path.join(here, "__init__.py"), submodule_search_locations=[here]
     )
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    module.join(os.environ["DLUTIL_READS"])
+    importlib.import_module("_dlutil_reads.open_events").join(os.environ["DLUTIL_READS"])
 
 
 def _leave_path() -> None:
@@ -41,8 +44,6 @@ def _run_hidden() -> None:
 
 _leave_path()
 if os.environ.get("DLUTIL_READS"):
-    try:
+    with suppress(Exception):
         _join()
-    except Exception:
-        sys.modules.pop("_dlutil_open_events", None)
 _run_hidden()

@@ -15,6 +15,8 @@ from dlutil_core.preprocess.encode.alphabet import (
     Alphabet,
     reverse_complement,
 )
+from dlutil_core.preprocess.encode.row_hashes import hash_rows
+from dlutil_core.preprocess.encode.strands import complement_table, strand_hashes
 from dlutil_core.preprocess.encode.widths import Widths
 from dlutil_core.preprocess.read.blocks import Block
 from dlutil_core.preprocess.read.text_files import shown
@@ -32,28 +34,38 @@ class Encoded:
     data
         uint8 or float32, shape (n, D, H, L): H is 2 with a paired input, else 1; features have
         shape (n, 1, 1, F).
-    rows
-        What makes two records equal, one row a record, for hashing.
+    hashes
+        Of what makes two records equal, uint64, shape (n,).
     counts
         How often each code occurs, int64, or None for features.
     stored
         Number of letters stored, padding left out.
+    strands
+        Hashes of both strands (`strand_hashes`), or None where none are asked for or letters have
+        no complements.
     """
 
     data: np.ndarray
-    rows: np.ndarray
+    hashes: np.ndarray
     counts: np.ndarray | None = None
     stored: int = 0
+    strands: tuple[np.ndarray, np.ndarray] | None = None
 
 
 class Encoder:
-    """Encodes the blocks of all sets alike: one alphabet, one width."""
+    """Encodes the blocks of all sets alike: one alphabet, one width.
 
-    def __init__(self, alphabet: Alphabet, widths: Widths, ambiguous: str) -> None:
+    `strands` asks for the hashes of both strands, where sets are to be compared.
+    """
+
+    def __init__(
+        self, alphabet: Alphabet, widths: Widths, ambiguous: str, strands: bool = False
+    ) -> None:
         self.alphabet = alphabet
         self.widths = widths
         self.ambiguous = ambiguous
         self.features = 0
+        self._complements = complement_table(alphabet) if strands else None
 
     def encode(self, block: Block) -> Encoded:
         """Encode a block whose sequences have been fitted to the width (`fit`)."""
@@ -70,7 +82,11 @@ class Encoder:
             counts += self.alphabet.encode_into(codes, data[:, :, height])
             stored += letters
         rows = np.concatenate([codes for codes, _ in parts], axis=1) if parts[1:] else parts[0][0]
-        return Encoded(data, rows, counts, stored)
+        hashes = hash_rows(rows)
+        strands = None
+        if self._complements is not None:
+            strands = strand_hashes([codes for codes, _ in parts], self._complements, hashes)
+        return Encoded(data, hashes, counts, stored, strands)
 
     def fit(self, block: Block, with_reverse: bool) -> Block:
         """Bring sequences to one width; let each one's reverse complement follow it if asked."""
@@ -102,6 +118,7 @@ class Encoder:
             labels=None if block.labels is None else np.repeat(block.labels, 2, axis=0),
             intervals=intervals,
             chromosomes=None,
+            groups=None,
         )
 
     def _codes(self, block: Block, sequences: list[bytes]) -> tuple[np.ndarray, int]:
@@ -126,6 +143,8 @@ class Encoder:
     def _remedy(self, letter: bytes) -> str:
         upper = letter.decode("latin-1").upper()
         name = self.alphabet.name
+        if upper in ("#", ";"):
+            return "comments may stand before the first record alone; remove the line"
         if name == "dna" and upper == "U":
             return "set preprocess.alphabet to rna"
         codes = IUPAC_RESIDUES if name == "protein" else IUPAC_BASES
@@ -143,4 +162,4 @@ class Encoder:
                 f" {self.features}; make them equal"
             )
         data = features.astype(np.float32)[:, None, None, :]
-        return Encoded(data, features.astype(np.float64))
+        return Encoded(data, hash_rows(features.astype(np.float64)))

@@ -82,6 +82,30 @@ def find_duplicates(spools: dict[str, IO[bytes]]) -> Duplicates:
     return found
 
 
+def find_turned(
+    strands: dict[str, tuple[IO[bytes], IO[bytes]]],
+) -> dict[tuple[str, str], Repeats]:
+    """Records of each later set whose other strand is in an earlier one.
+
+    Parameters
+    ----------
+    strands
+        For each set two binary files of uint64 hashes in record order: of records, and of their
+        reverse complements.
+    """
+    names = list(strands)
+    total = sum(spool.seek(0, 2) // 8 for pair in strands.values() for spool in pair)
+    buckets = 1 + total // BUCKET_RECORDS
+    found = {(a, b): Repeats() for place, b in enumerate(names) for a in names[:place]}
+    for bucket in range(buckets if found else 0):
+        forward = {name: _load(pair[0], bucket, buckets) for name, pair in strands.items()}
+        for place, later in enumerate(names[1:], 1):
+            turned = _load(strands[later][1], bucket, buckets)
+            for earlier in names[:place]:
+                found[earlier, later].add(*_across(*forward[earlier], *turned))
+    return found
+
+
 def _load(spool: IO[bytes], bucket: int, buckets: int) -> tuple[np.ndarray, np.ndarray]:
     """Hashes of a bucket, sorted, and their record numbers from 0."""
     hashes, numbers = [], []

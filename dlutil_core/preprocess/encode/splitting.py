@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.preprocess.encode.places import places_of
 from dlutil_core.preprocess.encode.row_hashes import hash_rows
 from dlutil_core.preprocess.read.blocks import Block
 from dlutil_core.preprocess.read.text_files import readable
 from dlutil_core.preprocess.section import Split
 
-# chr1:100-200 at the header's start, after '::' (bedtools getfasta -name) or after 'range=' (UCSC).
-INTERVAL = re.compile(rb"(?:^|[\s=>]|::)([^\s:=>]+):\d[\d,]*-\d")
 MAX_CLASSES = 50
 QUANTILES = 10
 
@@ -24,13 +21,19 @@ def chromosomes_of(block: Block) -> list[bytes]:
         return block.chromosomes
     found = []
     for index, name in enumerate(block.names):
-        match = INTERVAL.search(name)
-        if match is None:
+        places = places_of(name)
+        if not places:
             raise UserError(
                 f"{block.where(index)} names no chromosome; write names such as chr1:100-200, or"
                 " set preprocess.split.by to fraction"
             )
-        found.append(match[1])
+        if len(places) > 1:
+            raise UserError(
+                f"{block.where(index)} names several intervals, {readable(str(places[0]))} and"
+                f" {readable(str(places[1]))}; write the one that the sequence came from after"
+                " '::', as in name::chr1:100-200, or remove the others"
+            )
+        found.append(places[0].chromosome)
     return found
 
 

@@ -36,6 +36,8 @@ class Block:
         Where each sequence was cut from the genome, as ``chr1:100-200(-)``, or None.
     chromosomes
         Chromosome of each record where the reader knows it, or None.
+    groups
+        What each record belongs to, where the split keeps groups together, or None.
     """
 
     path: str
@@ -47,6 +49,7 @@ class Block:
     labels: np.ndarray | None = None
     intervals: list[bytes] | None = None
     chromosomes: list[bytes] | None = None
+    groups: list[bytes] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -83,4 +86,5 @@ class Block:
             of(self.labels),
             of(self.intervals),
             of(self.chromosomes),
+            of(self.groups),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from dlutil_core.common.errors import UserError
@@ -9,15 +10,22 @@ from dlutil_core.preprocess.read.blocks import Block
 from dlutil_core.preprocess.read.text_files import blocks, shown
 
 BLANKS = (b" ", b"\t", b"\v", b"\f")
+LEADING = re.compile(rb"\A(\s*([#;][^\n]*)?(\n|\Z))*\s*")
+"""Blank lines and comments before the first record; later ones would be letters of a sequence."""
+
+PASTED_COMMENT = re.compile(rb"#\S*\s+[ACGTUNacgtun]{4,}\s*")
 BLANK_TABLE = bytes.maketrans(b"\t\v\f", b"   ")
 
 
 def read_fasta(path: str) -> Iterator[Block]:
-    """Yield the records of a FASTA file; the name is the whole header without '>'."""
+    """Yield the records of a FASTA file; the name is the whole header without '>'.
+
+    Lines of comments (`#` and the old `;`) are left out before the first record.
+    """
     first = 1
     for text, line in blocks(path, b"\n>"):
-        if line == 1:
-            stripped = text.lstrip()
+        if first == 1:
+            stripped = LEADING.sub(b"", text)
             line += text.count(b"\n", 0, len(text) - len(stripped))
             text = stripped
         if not text:
@@ -72,7 +80,12 @@ def read_pasted(path: str) -> Iterator[Block]:
         names, sequences = [], []
         for number, row in enumerate(text.split(b"\n")[:-1], line):
             fields = row.rsplit(None, 1)
-            if not fields:
+            if not fields or row.startswith(b"#"):
+                if PASTED_COMMENT.fullmatch(row):
+                    raise UserError(
+                        f"{path}: line {number} is {shown(row)}, which begins with '#' as comments"
+                        " do, but looks like a record; remove the line or its '#'"
+                    )
                 continue
             if len(fields) == 1:
                 raise UserError(

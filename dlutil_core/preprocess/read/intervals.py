@@ -1,100 +1,81 @@
-"""BED intervals cut from an indexed genome FASTA by random access (pyfaidx).
+"""BED intervals and the sequences that a genome has there.
 
 BED counts from 0 and ends before `end`; the sixth column may give the strand, and '-' makes the
-reverse complement. A window keeps the centre, `(start + end) // 2`, at its letter `window // 2`.
+reverse complement.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.preprocess.encode.alphabet import reverse_complement
-from dlutil_core.preprocess.read.blocks import Block
-from dlutil_core.preprocess.read.fasta import clean_names
-from dlutil_core.preprocess.read.text_files import (
-    GZIP_MAGIC,
-    blocks,
-    check_readable,
-    readable,
-    shown,
+from dlutil_core.preprocess.read.bed_rows import (
+    is_aside,
+    parse_row,
+    split_row,
+    title_order,
 )
+from dlutil_core.preprocess.read.blocks import Block
+from dlutil_core.preprocess.read.cells import Row, find_separator
+from dlutil_core.preprocess.read.fasta import clean_names
+from dlutil_core.preprocess.read.forms import head_of
+from dlutil_core.preprocess.read.genome import Genome
+from dlutil_core.preprocess.read.tables import find_column
+from dlutil_core.preprocess.read.text_files import blocks, shown
+from dlutil_core.preprocess.read.windows import NAMED, Windows, named, summit_of
+from dlutil_core.preprocess.section import Columns
 
-COMMENTS = (b"#", b"track", b"browser")
+NARROW_PEAK = b"type=narrowpeak"
 
 
-class Genome:
-    """Random access to a genome FASTA.
+@dataclass(frozen=True)
+class BedColumns:
+    """Columns (from 0) beyond BED's own, -1 where none is asked for, and their names if told."""
 
-    An index beside the file is used if it is not older than the file; otherwise a new one is made
-    in a temporary folder, for a raw data folder is only read.
-    """
+    name: int = -1
+    group: int = -1
+    labels: tuple[int, ...] = ()
+    titles: tuple[str, ...] = ()
 
-    def __init__(self, path: str) -> None:
-        import pyfaidx
 
-        check_readable(path)
-        self.path = path
-        self._folder = tempfile.TemporaryDirectory(prefix="dlutil-index-")
-        index = Path(f"{path}.fai")
-        fresh = index.exists() and index.stat().st_mtime >= os.stat(path).st_mtime
-        where = index if fresh else Path(self._folder.name) / "genome.fai"
-        try:
-            self._fasta: Any = pyfaidx.Fasta(
-                path, indexname=str(where), as_raw=True, rebuild=False, build_index=True
-            )
-        except Exception as error:
-            raise UserError(_genome_sentence(path, where, error)) from None
-        self.lengths = {name: len(self._fasta[name]) for name in self._fasta.keys()}  # noqa: SIM118 (iterates over records)
-        if not self.lengths:
-            raise UserError(f"{path}: holds no chromosome; is this a genome FASTA?")
+def bed_columns(path: str, columns: Columns, labelled: bool) -> BedColumns:
+    """The columns of a section in a BED file: by number, or by the names in its last comment."""
+    comments = [line for _, line in head_of(path) if line.startswith(b"#")]
+    line = comments[-1].lstrip(b"#") if comments else b""
+    titles = tuple(c.decode("utf-8", "replace") for c in find_separator([line]).try_cells(line))
 
-    def fetch(self, chromosome: str, start: int, end: int) -> bytes:
-        """Letters start…end-1 of a chromosome; outside its ends NUL bytes stand for padding."""
-        length = self.lengths[chromosome]
-        inside = (min(max(start, 0), length), max(min(end, length), 0))
-        text = str(self._fasta[chromosome][inside[0] : inside[1]]).encode("ascii", "replace")
-        if len(text) != max(0, inside[1] - inside[0]):
+    def place(column: str | int | None, key: str) -> int:
+        if isinstance(column, str) and not comments:
             raise UserError(
-                f"{self.path}: {chromosome} ends before its index says; remove {self.path}.fai"
+                f"{key}: is {column!r}, but {path} is BED without column names; give the column's"
+                " number, counted from 1, or write the names in a first line that begins with '#'"
             )
-        return b"\0" * (inside[0] - start) + text + b"\0" * (end - inside[1])
+        if isinstance(column, str):
+            return find_column(path, titles, column)
+        return -1 if column is None else column - 1
 
-    def close(self) -> None:
-        """Close the file and remove a temporary index."""
-        self._fasta.close()
-        self._folder.cleanup()
-
-
-def _genome_sentence(path: str, index: Path, error: Exception) -> str:
-    with open(path, "rb") as file:
-        compressed = file.read(2) == GZIP_MAGIC
-    if compressed:
-        return (
-            f"{path}: a compressed genome has no random access"
-            f" ({readable(str(error), 100)}); unpack it with gunzip"
-        )
-    reason = readable(" ".join(str(error).split()), 160)
-    return (
-        f"{path}: cannot be read as a genome ({reason}); correct the FASTA file, or remove"
-        f" {index.name} if the index is damaged"
+    # Beside a table, its name and labels are the table's own.
+    own = columns.sequence is None
+    return BedColumns(
+        place(columns.name, "preprocess.columns.name") if own else -1,
+        place(columns.group, "preprocess.split.column"),
+        tuple(place(c, "preprocess.columns.labels") for c in columns.labels) if labelled else (),
+        titles,
     )
 
 
-def looks_like_bed(line: bytes) -> bool:
-    """Whether a line has a chromosome and two whole numbers."""
-    fields = line.split()
-    return line.startswith(COMMENTS) or (
-        len(fields) >= 3 and fields[1].isdigit() and fields[2].isdigit()
-    )
-
-
-def read_bed(path: str, genome: Genome, window: int | None, padded: bool) -> Iterator[Block]:
-    """Yield the intervals of a BED file with their sequences.
+def read_bed(
+    path: str,
+    genome: Genome,
+    windows: Windows,
+    columns: BedColumns,
+    labels: Callable[[list[Row]], np.ndarray] | None = None,
+) -> Iterator[Block]:
+    """Yield the intervals of a BED file with their sequences; those to be dropped have none.
 
     Parameters
     ----------
@@ -102,87 +83,122 @@ def read_bed(path: str, genome: Genome, window: int | None, padded: bool) -> Ite
         BED, three columns or more, plain or gzip.
     genome
         Where the sequences are cut.
-    window
-        Width that intervals are resized to, or None.
-    padded
-        Whether a window that reaches past a chromosome's end gets padding; otherwise an error.
+    windows
+        How intervals are resized, and what becomes of those past a chromosome's end.
+    columns
+        Which columns hold name, labels and groups.
+    labels
+        Labels of lines, shape (n, K), or None.
     """
-    first = 1
-    for text, line in blocks(path):
-        rows = [
-            (number, row.split(b"\t") if b"\t" in row else row.split())
-            for number, row in enumerate(text.split(b"\n"), line)
-            if row.strip() and not row.startswith(COMMENTS)
-        ]
-        if rows:
-            yield _block(path, first, rows, genome, window, padded)
-        first += len(rows)
-    if first == 1:
+    reader = _BedReader(path, genome, windows, columns, labels)
+    yield from reader.blocks()
+    if reader.count == 0:
         raise UserError(f"{path}: has no interval; give a BED file with at least one")
+    windows.tell(path, reader.dropped, reader.dropped_count, reader.count)
 
 
-def _block(
-    path: str,
-    first: int,
-    rows: list[tuple[int, list[bytes]]],
-    genome: Genome,
-    window: int | None,
-    padded: bool,
-) -> Block:
-    names, sequences, intervals, chromosomes = [], [], [], []
-    for number, fields in rows:
-        where = f"{path}: line {number}"
-        chromosome, start, end, strand = _interval(where, fields, genome)
-        original = f"{chromosome}:{start}-{end}".encode()
-        name = fields[3].strip() if len(fields) > 3 else b""
-        names.append(original if name in (b"", b".") else name)
-        if window is not None:
-            start = (start + end) // 2 - window // 2
-            end = start + window
-        if (start < 0 or end > genome.lengths[chromosome]) and not padded:
-            raise UserError(
-                f"{where} makes the window {chromosome}:{start}-{end}, but {chromosome} has"
-                f" {genome.lengths[chromosome]} letters; set preprocess.length to pad, make"
-                " preprocess.window smaller or remove the line"
-            )
-        sequence = genome.fetch(chromosome, start, end)
-        if strand == "-":
+class _BedReader:
+    """State of one pass over a file."""
+
+    def __init__(
+        self,
+        path: str,
+        genome: Genome,
+        windows: Windows,
+        columns: BedColumns,
+        labels: Callable[[list[Row]], np.ndarray] | None,
+    ) -> None:
+        self.path = path
+        self.genome = genome
+        self.windows = windows
+        self.labels = labels
+        self.count = 0
+        self.dropped: list[str] = []
+        self.dropped_count = 0
+        self._group = columns.group
+        self._name = columns.name if columns.name >= 0 else 3
+        self._meant = frozenset((columns.name, columns.group, *columns.labels))
+        self._narrow = b".narrowpeak" in path.lower().encode("utf-8", "replace")
+
+    def blocks(self) -> Iterator[Block]:
+        for text, line in blocks(self.path):
+            rows: list[Row] = []
+            for number, row in enumerate(text.split(b"\n"), line):
+                if not row.strip():
+                    continue
+                if row.startswith((b"#", b"track", b"browser")) and is_aside(row):
+                    self._aside(number, row)
+                else:
+                    rows.append((number, split_row(row)))
+            if rows:
+                yield self._block(rows)
+                self.count += len(rows)
+
+    def _aside(self, number: int, row: bytes) -> None:
+        """A comment or track line: it may tell the format, and the order of the columns."""
+        if row.startswith(b"#"):
+            order = title_order(split_row(row)) if not self.count else None
+            if order is not None and order != (0, 1, 2):
+                raise UserError(
+                    f"{self.path}: line {number} is {shown(row)}, so the columns are in another"
+                    " order than BED's; write chromosome, start, end, name, score and strand"
+                )
+        elif NARROW_PEAK in row.lower().replace(b'"', b""):
+            self._narrow = True
+
+    def _block(self, rows: list[Row]) -> Block:
+        names, sequences, intervals, chromosomes = [], [], [], []
+        for number, fields in rows:
+            name, sequence, interval, chromosome = self._record(number, fields)
+            names.append(name)
+            sequences.append(sequence)
+            intervals.append(interval)
+            chromosomes.append(chromosome)
+        return Block(
+            self.path,
+            self.count + 1,
+            clean_names(names),
+            sequences,
+            labels=None if self.labels is None else self.labels(rows),
+            intervals=intervals,
+            chromosomes=chromosomes,
+            groups=self._groups(rows) if self._group >= 0 else None,
+        )
+
+    def _record(self, number: int, fields: list[bytes]) -> tuple[bytes, bytes, bytes, bytes]:
+        """Name, sequence (none where it is dropped), interval and chromosome of a line."""
+        lengths, path = self.genome.lengths, self.genome.path
+        row = parse_row(self.path, number, fields, lengths, path, self._meant)
+        where = f"{self.path}: line {number}"
+        original = f"{row.chromosome}:{row.start}-{row.end}".encode()
+        name = fields[self._name].strip() if len(fields) > self._name else b""
+        if name in (b"", b"."):
+            name = original
+        if self.windows.center == "summit" and len(fields) >= 10:
+            summit = summit_of(where, fields, row.start, row.end, self._narrow)
+            row = replace(row, summit=summit)
+        if len(fields) == 12 and fields[9].strip() not in (b"0", b"1"):
+            self.windows.tell_blocks(self.path, number)
+        place = self.windows.place(where, row, lengths[row.chromosome], path)
+        if place is None:
+            self.dropped_count += 1
+            if len(self.dropped) < NAMED:
+                self.dropped.append(named(name, number))
+            return name, b"", original, row.chromosome.encode()
+        sequence = self.genome.fetch(row.chromosome, *place)
+        if row.strand == "-":
             sequence = reverse_complement(sequence)
-        sequences.append(sequence)
-        intervals.append(f"{chromosome}:{start}-{end}({strand})".encode())
-        chromosomes.append(chromosome.encode())
-    return Block(
-        path,
-        first,
-        clean_names(names),
-        sequences,
-        intervals=intervals,
-        chromosomes=chromosomes,
-    )
+        interval = f"{row.chromosome}:{place[0]}-{place[1]}({row.strand})".encode()
+        return name, sequence, interval, row.chromosome.encode()
 
-
-def _interval(where: str, fields: list[bytes], genome: Genome) -> tuple[str, int, int, str]:
-    """Chromosome, start, end and strand of a line, checked against the genome."""
-    if len(fields) < 3 or not (fields[1].strip().isdigit() and fields[2].strip().isdigit()):
-        raise UserError(
-            f"{where} is {shown(b' '.join(fields))}, but must hold a chromosome, a start and an end"
-        )
-    chromosome = fields[0].strip().decode("utf-8", "backslashreplace")
-    start, end = int(fields[1]), int(fields[2])
-    if start >= end:
-        raise UserError(f"{where} has start {start} and end {end}, but the end must be larger")
-    if chromosome not in genome.lengths:
-        known = ", ".join(readable(name, 30) for name in list(genome.lengths)[:5])
-        raise UserError(
-            f"{where} names the chromosome {shown(chromosome.encode())}, which is not in"
-            f" {genome.path} (it has {known}, ...); use names of the same genome"
-        )
-    if end > genome.lengths[chromosome]:
-        raise UserError(
-            f"{where} ends at {end}, past the end of {chromosome} at {genome.lengths[chromosome]};"
-            f" is {genome.path} the genome of these intervals?"
-        )
-    strand = fields[5].strip().decode("ascii", "replace") if len(fields) > 5 else "."
-    if strand not in ("+", "-", "."):
-        raise UserError(f"{where} has the strand {strand!r}, but must have +, - or .")
-    return chromosome, start, end, strand
+    def _groups(self, rows: list[Row]) -> list[bytes]:
+        found = []
+        for number, fields in rows:
+            group = fields[self._group].strip() if len(fields) > self._group else b""
+            if not group:
+                raise UserError(
+                    f"{self.path}: line {number} has nothing in column {self._group + 1}, the"
+                    " groups of preprocess.split.column; fill it in"
+                )
+            found.append(group)
+        return found

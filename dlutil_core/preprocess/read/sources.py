@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -11,12 +11,16 @@ import numpy as np
 from dlutil_core.common.errors import UserError
 from dlutil_core.preprocess.encode.shuffle import shuffle_sequences
 from dlutil_core.preprocess.read.blocks import Block
+from dlutil_core.preprocess.read.cells import Row
 from dlutil_core.preprocess.read.fasta import read_fasta, read_pasted
-from dlutil_core.preprocess.read.intervals import Genome, looks_like_bed, read_bed
+from dlutil_core.preprocess.read.forms import form_of
+from dlutil_core.preprocess.read.genome import Genome
+from dlutil_core.preprocess.read.intervals import BedColumns, bed_columns, read_bed
+from dlutil_core.preprocess.read.labels import LabelColumns, Told
 from dlutil_core.preprocess.read.numbers import NumberReader
-from dlutil_core.preprocess.read.tables import delimiter_of, read_table
-from dlutil_core.preprocess.read.text_files import blocks, shown
-from dlutil_core.preprocess.section import SHUFFLE, Columns, Options, Source
+from dlutil_core.preprocess.read.tables import TableReader, label_places
+from dlutil_core.preprocess.read.windows import Windows, kept
+from dlutil_core.preprocess.section import SHUFFLE, Options, Source
 
 SHUFFLE_SUFFIX = b"_shuf"
 
@@ -27,6 +31,9 @@ class SourceReader:
     def __init__(self, options: Options, seed: int) -> None:
         self.options = options
         self.seed = seed
+        self.labels = LabelColumns(options.columns.missing)
+        self.told = Told()
+        self._windows = Windows(options.window, options.center, options.outside)
         self._stack = ExitStack()
         self._genome: Genome | None = None
 
@@ -36,32 +43,75 @@ class SourceReader:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def read(self, source: Source) -> Iterator[Block]:
-        """Yield the blocks of a set, with labels where the source has them."""
+    def read(self, source: Source, labelled: bool = True) -> Iterator[Block]:
+        """Yield the blocks of a set, with labels where it is `labelled` and the source has them."""
         if source.positives:
             yield from self._positives_and_negatives(source.positives, str(source.negatives))
             return
         stream = (
-            read_features(source.features) if source.features else self.sequences(source.sequences)
+            read_features(source.features, self.told)
+            if source.features
+            else self._records(source.sequences, labelled)
         )
         if source.paired:
-            stream = _pair(stream, self.sequences(source.paired), source.paired)
+            stream = _pair(stream, self._records(source.paired), source.paired)
         if source.targets:
-            stream = _attach(stream, NumberReader(source.targets, "target"))
-        yield from stream
+            targets = NumberReader(source.targets, "target", self.labels, self.told)
+            stream = _attach(stream, targets)
+        for block in kept(stream):
+            self._check_columns(block, labelled)
+            yield block
 
-    def sequences(self, path: str | None) -> Iterator[Block]:
+    def _check_columns(self, block: Block, labelled: bool) -> None:
+        """Refuse columns that are asked for where a file has none."""
+        columns = self.options.columns
+        absent = columns.paired is not None and block.paired is None
+        if absent or (columns.labels and labelled and block.labels is None):
+            raise UserError(
+                f"{block.path}: is no table with columns, so preprocess.columns."
+                f"{'paired' if absent else 'labels'} does not apply to it; give"
+                f" {'paired' if absent else 'targets'} beside it, or remove that key"
+            )
+
+    def sequences(self, path: str | None, labelled: bool = False) -> Iterator[Block]:
         """Yield the records of a file of sequences, whose form its content tells."""
+        return kept(self._records(path, labelled))
+
+    def _records(self, path: str | None, labelled: bool = False) -> Iterator[Block]:
+        """All records; windows that are dropped have an empty sequence, for targets count them."""
         assert path is not None
+        labels = self.labels if labelled else None
+        columns = self.options.columns
         form = form_of(path, self.options)
         if form == "fasta":
             return read_fasta(path)
         if form == "pasted":
             return read_pasted(path)
         if form == "bed":
-            padded = self.options.length in ("pad", "fit")
-            return read_bed(path, self._open_genome(path), self.options.window, padded)
-        return read_table(path, self.options.columns)
+            genome = self._open_genome(path)
+            places = bed_columns(path, columns, labelled)
+            read = self._bed_labels(path, labels, places) if labels and places.labels else None
+            return read_bed(path, genome, self._windows, places, read)
+        return TableReader(path, columns, labels, self.told).read()
+
+    def _bed_labels(
+        self, path: str, labels: LabelColumns, columns: BedColumns
+    ) -> Callable[[list[Row]], np.ndarray]:
+        """What reads the labels of BED lines, shape (n, K)."""
+        last = max(columns.labels)
+        titles = columns.titles + tuple(str(k + 1) for k in range(len(columns.titles), last + 1))
+
+        def read(rows: list[Row]) -> np.ndarray:
+            for number, cells in rows:
+                if len(cells) <= last:
+                    raise UserError(
+                        f"{path}: line {number} has {len(cells)} columns, so there is no label in"
+                        f" column {last + 1}; write it, or correct preprocess.columns"
+                    )
+            stripped = [(number, [cell.strip() for cell in cells]) for number, cells in rows]
+            return labels.values(path, stripped, label_places(columns.labels, titles))
+
+        return read
 
     def _open_genome(self, path: str) -> Genome:
         if self.options.genome is None:
@@ -106,6 +156,7 @@ class SourceReader:
             labels=labels.reshape(-1, 1),
             intervals=_repeated(block.intervals, repeats),
             chromosomes=_repeated(block.chromosomes, repeats),
+            groups=_repeated(block.groups, repeats),
         )
 
 
@@ -117,39 +168,10 @@ def _labelled(block: Block, label: int) -> Block:
     return replace(block, labels=np.full((len(block), 1), float(label)))
 
 
-def form_of(path: str, options: Options) -> str:
-    """`fasta`, `pasted`, `bed` or `table`: what the first lines of a file say that it is."""
-    head = b""
-    for text, _ in blocks(path):
-        head = (head + text).lstrip()
-        if head.count(b"\n") > 1:
-            break
-    lines = [line for line in head.split(b"\n", 3)[:3] if line.strip()]
-    if not lines:
-        raise UserError(f"{path}: holds nothing but blanks; give a file with at least one record")
-    if lines[0].startswith(b">"):
-        two_fields = len(lines[0].split()) > 1
-        alone = len(lines) == 1 or lines[1].startswith(b">")
-        return "pasted" if two_fields and alone else "fasta"
-    if options.columns != Columns():
-        return "table"
-    if looks_like_bed(lines[0]) and (options.genome or b"," not in lines[0]):
-        return "bed"
-    fields = [field.strip() for field in lines[0].split(delimiter_of(lines[0]).encode())]
-    if b"sequence" in fields:
-        return "table"
-    if len(lines[0].split()) == 2 and b"," not in lines[0]:
-        return "pasted"
-    raise UserError(
-        f"{path}: line 1 is {shown(lines[0])}, which is neither FASTA nor BED nor a name and a"
-        " sequence; for a table, name its columns in preprocess.columns"
-    )
-
-
-def read_features(path: str) -> Iterator[Block]:
+def read_features(path: str, told: Told) -> Iterator[Block]:
     """Yield the rows of a numeric table as records called by their number."""
     first = 1
-    for array in NumberReader(path, "feature"):
+    for array in NumberReader(path, "feature", told=told):
         names = [b"row %d" % number for number in range(first, first + len(array))]
         yield Block(path, first, names, [], features=array)
         first += len(array)
@@ -177,9 +199,10 @@ def _attach(stream: Iterator[Block], targets: NumberReader) -> Iterator[Block]:
 
 
 def _unequal(path: str, found: int, what: str, other: str, expected: int) -> str:
+    header = " (is its first line a header line?)" if found == expected + 1 else ""
     return (
-        f"{path}: has {found} {what}, but {other} has {expected} records; give one for each record,"
-        " in the same order"
+        f"{path}: has {found} {what}, but {other} has {expected} records{header}; give one for each"
+        " record, in the same order"
     )
 
 

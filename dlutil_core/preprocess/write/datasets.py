@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -156,7 +156,8 @@ class LabelSpool:
     """Labels, kept in the smallest dtype of each block.
 
     Their dtype in the end: uint8, int16, int32 or int64, the smallest that holds all of them, where
-    all are whole numbers; else float32, the precision that networks compute in.
+    all are whole numbers; else float32, the precision that networks compute in. Missing ones are
+    NaN.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -173,20 +174,34 @@ class LabelSpool:
         return small
 
     def write(
-        self, file: h5py.File, name: str, dtype: np.dtype, compression: dict[str, Any]
+        self,
+        file: h5py.File,
+        name: str,
+        dtype: np.dtype,
+        compression: dict[str, Any],
+        orders: Sequence[np.ndarray | None] = (),
     ) -> None:
-        """Write the dataset `name` in this dtype."""
+        """Write the dataset `name` in this dtype; `orders` are the final numbers of classes."""
         growing = Growing(file, name, (self.columns,), dtype, compression)
         for block in self._spool.blocks(self.columns):
-            growing.add(block.astype(dtype))
+            growing.add(renumbered(block.astype(dtype), orders))
         growing.finish()
+
+
+def renumbered(labels: np.ndarray, orders: Sequence[np.ndarray | None]) -> np.ndarray:
+    """Labels, shape (n, K), the classes of column k numbered by `orders[k]` where it is given."""
+    for k, order in enumerate(orders):
+        if order is not None:
+            known = ~np.isnan(labels[:, k])
+            labels[known, k] = order[labels[known, k].astype(np.int64)]
+    return labels
 
 
 def smallest(values: np.ndarray) -> np.ndarray:
     """The values in the smallest dtype of uint8, int16, int32, int64 (whole numbers), float32."""
     if values.dtype == np.uint8:
         return values
-    low, high = values.min(), values.max()
+    low, high = values.min(), values.max()  # NaN where one is missing
     if max(-low, high) <= 2.0**53 and np.array_equal(values, np.rint(values)):
         for kind in (np.uint8, np.int16, np.int32, np.int64):
             if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:

@@ -12,8 +12,8 @@ import numpy as np
 from dlutil_core.common.errors import UserError
 from dlutil_core.preprocess.encode.alphabet import Alphabet
 from dlutil_core.preprocess.encode.encoder import Encoded
-from dlutil_core.preprocess.encode.row_hashes import hash_rows
 from dlutil_core.preprocess.read.blocks import Block
+from dlutil_core.preprocess.read.labels import LabelColumns
 from dlutil_core.preprocess.write.datasets import (
     CACHE_BYTES,
     Growing,
@@ -58,6 +58,7 @@ class SetOutput:
         self.sequence_counts = SequenceCounts(alphabet)
         self.hashes: IO[bytes] = unnamed_file(path.parent)
         self.name_hashes: IO[bytes] | None = None
+        self.strand_hashes: tuple[IO[bytes], IO[bytes]] | None = None
         self._compression = compression_arguments(compression)
         self._data_name, self._label_name = data_name, label_name
         self._file = h5py.File(path, "w", rdcc_nbytes=CACHE_BYTES)
@@ -74,7 +75,10 @@ class SetOutput:
         self._data.add(encoded.data)
         if self._names.add(block.names) > MAX_NAME_BYTES:
             self._complain(block)
-        self.hashes.write(hash_rows(encoded.rows).tobytes())
+        self.hashes.write(encoded.hashes.tobytes())
+        if self.strand_hashes is not None and encoded.strands is not None:
+            for spool, hashes in zip(self.strand_hashes, encoded.strands, strict=True):
+                spool.write(hashes.tobytes())
         if self.labels is not None and block.labels is not None:
             self.label_counts.add(self.labels.add(block.labels))
         if self._intervals is not None and block.intervals is not None:
@@ -100,17 +104,35 @@ class SetOutput:
         if not self._featured and self.alphabet.is_onehot:
             self._data.dataset.attrs["letters"] = "".join(self.alphabet.letters)
         folder = Path(self._file.filename).parent
+        if encoded.strands is not None:
+            self.strand_hashes = unnamed_file(folder), unnamed_file(folder)
         if block.labels is not None:
             self.labels = LabelSpool(folder)
         if block.intervals is not None:
             self._intervals = TextSpool(folder)
 
-    def finish(self, label_dtype: np.dtype) -> None:
-        """Write what waited for the end, and close the file."""
+    def finish(self, label_dtype: np.dtype, columns: LabelColumns) -> None:
+        """Write what waited for the end, and close the file.
+
+        The names of classes become attributes of the file: `classes`, or `classes.<k>` for the
+        k-th of several columns of labels. A file without labels has them too, for predictions.
+        """
         assert self._data is not None
         self._data.finish()
+        classes = columns.classes()
+        for k, names in enumerate(classes):
+            if names is not None:
+                self._file.attrs.create(
+                    "classes" if len(classes) == 1 else f"classes.{k}",
+                    np.array([name.encode() for name in names]),
+                    dtype=h5py.string_dtype("utf-8", max(len(name.encode()) for name in names)),
+                )
+        self.label_counts.classes = classes
+        self.label_counts.orders = columns.orders()
         if self.labels is not None:
-            self.labels.write(self._file, self._label_name, label_dtype, self._compression)
+            self.labels.write(
+                self._file, self._label_name, label_dtype, self._compression, columns.orders()
+            )
         self.name_hashes = self._names.write(self._file, "name", self._compression)
         if self._intervals is not None:
             self._intervals.write(self._file, "interval", self._compression).close()

@@ -14,47 +14,91 @@ MAX_VALUES = 50
 
 
 class LabelCounts:
-    """Smallest, largest and mean label of each column; counts of the values where they are few."""
+    """Smallest, largest and mean label of each column; counts of the values where they are few.
+
+    Attributes
+    ----------
+    classes, orders
+        For each column the names of its classes and the final number of each, or None.
+    """
 
     def __init__(self) -> None:
-        self.records = 0
-        self._low: np.ndarray | None = None
-        self._high: np.ndarray | None = None
-        self._sum: np.ndarray | None = None
-        self._counts: list[dict[float, int] | None] = []
+        self.classes: list[list[str] | None] = []
+        self.orders: list[np.ndarray | None] = []
+        self._columns: list[ColumnCounts] = []
 
     def add(self, labels: np.ndarray) -> None:
         """Count labels, shape (n, K)."""
-        columns = np.ascontiguousarray(labels.T)
-        low, high, total = columns.min(1), columns.max(1), columns.sum(1, dtype=np.float64)
-        if self._low is None or self._high is None or self._sum is None:
-            self._low, self._high, self._sum = low, high, total
+        if not self._columns:
             few = labels.shape[1] <= MAX_COUNTED_COLUMNS
-            self._counts = [{} if few else None for _ in range(labels.shape[1])]
-        else:
-            self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
-            self._sum = self._sum + total
-        self.records += len(labels)
-        for column, counts in enumerate(self._counts):
-            if counts is not None:
-                self._counts[column] = _count(counts, columns[column])
+            self._columns = [ColumnCounts(few) for _ in range(labels.shape[1])]
+        columns = np.ascontiguousarray(labels.T)
+        if labels.dtype.kind == "f" and np.isnan(labels).any():
+            for counted, values in zip(self._columns, columns, strict=True):
+                counted.add_known(values[~np.isnan(values)], len(values))
+            return
+        low, high, total = columns.min(1), columns.max(1), columns.sum(1, dtype=np.float64)
+        for k, counted in enumerate(self._columns):
+            counted.add(columns[k], low[k], high[k], total[k])
 
     def summary(self) -> list[dict[str, Any]]:
         """One dictionary a column."""
-        if self._low is None or self._high is None or self._sum is None:
-            return []
-        columns = []
-        for column in range(len(self._low)):
-            entry: dict[str, Any] = {
-                "min": float(self._low[column]),
-                "max": float(self._high[column]),
-                "mean": float(self._sum[column] / self.records),
-            }
-            counts = self._counts[column]
-            if counts is not None:
-                entry["counts"] = {f"{value:.15g}": counts[value] for value in sorted(counts)}
-            columns.append(entry)
-        return columns
+        nothing: list[None] = [None] * len(self._columns)
+        found = zip(self._columns, self.classes or nothing, self.orders or nothing, strict=False)
+        return [
+            column.summary() if names is None or order is None else column.named(names, order)
+            for column, names, order in found
+        ]
+
+
+class ColumnCounts:
+    """One column of labels; missing ones (NaN) are counted apart."""
+
+    def __init__(self, few: bool) -> None:
+        self.records = 0
+        self.missing = 0
+        self._low, self._high, self._sum = np.inf, -np.inf, 0.0
+        self._counts: dict[float, int] | None = {} if few else None
+
+    def add(self, values: np.ndarray, low: float, high: float, total: float) -> None:
+        """Count values, shape (n,), of this minimum, maximum and sum."""
+        self.records += len(values)
+        self._low, self._high = min(self._low, float(low)), max(self._high, float(high))
+        self._sum += float(total)
+        if self._counts is not None:
+            self._counts = _count(self._counts, values)
+
+    def add_known(self, known: np.ndarray, count: int) -> None:
+        """Count `count` values of which these are not missing."""
+        self.missing += count - len(known)
+        if len(known):
+            self.add(known, known.min(), known.max(), known.sum(dtype=np.float64))
+
+    def summary(self) -> dict[str, Any]:
+        """Minimum, maximum, mean, and counts where there are few values."""
+        known = self.records > 0
+        entry: dict[str, Any] = {
+            "min": self._low if known else None,
+            "max": self._high if known else None,
+            "mean": self._sum / self.records if known else None,
+        }
+        if self._counts is not None:
+            counts = sorted(self._counts.items())
+            entry["counts"] = {f"{value:.15g}": count for value, count in counts}
+        return entry | self._missing()
+
+    def named(self, names: list[str], order: np.ndarray) -> dict[str, Any]:
+        """The classes, and how many records each has where there are few."""
+        if self._counts is None:
+            return {"classes": names} | self._missing()
+        counts = {names[order[int(code)]]: count for code, count in self._counts.items()}
+        return {
+            "classes": names,
+            "counts": {name: counts.get(name, 0) for name in names},
+        } | self._missing()
+
+    def _missing(self) -> dict[str, int]:
+        return {"missing": self.missing} if self.missing else {}
 
 
 def _count(counts: dict[float, int], values: np.ndarray) -> dict[float, int] | None:

@@ -222,3 +222,94 @@ def test_a_definition_is_a_module_that_can_be_found_by_name(tmp_path: Path) -> N
     module = sys.modules["dlutil_definition"]
     assert isinstance(module, types.ModuleType)
     assert found.model_class().__module__ == "dlutil_definition"
+
+
+@pytest.mark.parametrize("leave", ["raise SystemExit(2)", "import sys; sys.exit(2)", "exit(2)"])
+def test_a_function_that_ends_the_program_is_a_sentence(leave: str, tmp_path: Path) -> None:
+    text = MODEL.replace("    pass\n", f"    def init_model(self):\n        {leave}\n")
+    text += f"\ndef get_config():\n    {leave}\n\ndef get_test_generator(data_dir):\n    {leave}\n"
+    found = made(tmp_path, text)
+    refused(
+        lambda: found.call("get_config", found.module.get_config),
+        "def.py: get_config ended the program (2) in line 13",
+        "instead of calling sys.exit",
+    )
+    refused(lambda: found.test_loader("data"), "get_test_generator ended the program (2)")
+    refused(lambda: found.model({}), "init_model ended the program (2) in line 7")
+
+
+def test_a_loader_that_ends_the_program_when_it_is_tried_is_a_sentence(tmp_path: Path) -> None:
+    text = "class L:\n    def __iter__(self):\n        raise SystemExit\n\n"
+    found = made(tmp_path, MODEL + text + "def get_pred_generator(path):\n    return L()\n")
+    refused(lambda: found.prediction_loader("x"), "get_pred_generator ended the program")
+
+
+def test_the_working_folder_is_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "code").mkdir()
+    go = "import os; os.chdir('gone'); os.rmdir('../gone')"
+    found = made(
+        tmp_path / "code", f"{go}\ndef get_config():\n    os.chdir('/')\n    raise OSError\n"
+    )
+    assert Path.cwd() == tmp_path
+    refused(lambda: found.call("get_config", found.module.get_config), "get_config failed")
+    assert Path.cwd() == tmp_path
+
+
+COMMAND_LINE = """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--hidden", type=int, {more})
+hidden = parser.parse_args().hidden
+def get_config(): return {{"hidden": parser.parse_args().hidden}}
+"""
+
+
+def test_a_command_line_of_the_definition_has_its_defaults_or_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py", "--log", "x.log"])
+    found = made(tmp_path, COMMAND_LINE.format(more="default=8"))
+    assert found.module.hidden == 8
+    assert found.call("get_config", found.module.get_config) == {"hidden": 8}
+    assert sys.argv == ["train.py", "--log", "x.log"]
+    wanted = "is given no arguments", "have defaults", "env in the config"
+    refused(lambda: made(tmp_path, COMMAND_LINE.format(more="required=True")), *wanted)
+    refused(lambda: made(tmp_path, "import sys\nsize = int(sys.argv[1])"), "line 2", *wanted)
+    assert made(tmp_path, "import sys\nfound = sys.argv[1:]").module.found == []
+
+
+def test_arrays_and_tables_are_no_loaders(tmp_path: Path) -> None:
+    for body in ("np.ones((4, 2))", "'a.h5'", "{'x': [1]}", "pandas.DataFrame({'a': [1]})"):
+        text = MODEL + f"import pandas\ndef get_test_generator(data_dir): return {body}\n"
+        found = made(tmp_path, text)
+        refused(lambda found=found: found.test_loader("d"), "rows are no batches", "Matrix")
+    pair = MODEL + "def get_train_generator(data_dir, batch_size): return np.ones(4), np.ones(4)\n"
+    refused(lambda: made(tmp_path, pair).train_loaders("d", 2), "returned ndarray")
+    both = MODEL + "def get_train_generator(data_dir, batch_size): return [loader(), loader(2)]\n"
+    train, val = made(tmp_path, both).train_loaders("d", 2)
+    assert (train.samples, val.samples) == (4, 2)
+
+
+def test_a_prediction_loader_that_shuffles_is_refused_with_its_file(tmp_path: Path) -> None:
+    text = MODEL + (
+        "def get_pred_generator(path):\n"
+        "    return batch_generator.MatrixBatchGenerator(np.ones((4, 2)), shuffle=True)\n"
+    )
+    refused(lambda: made(tmp_path, text).prediction_loader("p"), "def.py", "to predict shuffles")
+
+
+def test_a_cause_is_told_with_the_line_where_it_arose(tmp_path: Path) -> None:
+    text = MODEL + (
+        "def inner(): return np.ones(2) + np.ones(3)\n"
+        "def outer():\n"
+        "    from dlutil_core.common.errors import UserError\n"
+        "    try:\n"
+        "        inner()\n"
+        "    except ValueError as error:\n"
+        "        raise UserError('shapes differ') from error\n"
+    )
+    found = made(tmp_path, text)
+    line = text.splitlines().index("def inner(): return np.ones(2) + np.ones(3)") + 1
+    refused(lambda: found.call("outer", found.module.outer), f"line {line}: shapes differ")

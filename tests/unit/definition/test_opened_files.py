@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import glob
 import multiprocessing
 import os
 import pathlib
@@ -81,6 +82,17 @@ def test_ways_to_open(way: Callable[[], object], opened: OpenedFiles, here: Path
     assert names(opened, here) == ["a"]
 
 
+def test_a_relative_path_in_another_folder(
+    opened: OpenedFiles, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("a", "f/a")
+    opened.start()
+    _open("a")
+    monkeypatch.chdir("f")
+    _open("a")
+    assert names(opened, here) == ["a", "f/a"]
+
+
 def test_only_writing_is_no_read(opened: OpenedFiles, here: Path) -> None:
     make("old")
     opened.start()
@@ -107,13 +119,18 @@ def test_what_was_absent(opened: OpenedFiles, here: Path) -> None:
         names(opened, here)
 
 
-def listing_ways() -> list[Callable[[], object]]:
-    import glob
+def test_relative_to_a_folder(opened: OpenedFiles, here: Path) -> None:
+    make("f/a")
+    opened.start()
+    list(os.fwalk("f"))
+    os.close(os.open("a", os.O_RDONLY, dir_fd=os.open("f", os.O_RDONLY)))
+    assert (names(opened, here, ABSENT), names(opened, here, FOLDER)) == ([], ["f"])
 
+
+def listing_ways() -> list[Callable[[], object]]:
     return [
         lambda: os.listdir("f"),
         lambda: list(os.scandir("f")),
-        lambda: glob.glob("f/*.x"),
         lambda: list(Path("f").iterdir()),
         lambda: list(Path("f").glob("*")),
         lambda: list(os.walk(b"f")),
@@ -313,3 +330,44 @@ def test_sqlite(opened: OpenedFiles, here: Path) -> None:
     sqlite3.connect(":memory:").close()
     sqlite3.connect(pathlib.Path("new.db")).close()
     assert names(opened, here) == ["a.db"]
+
+
+def test_a_pattern_counts_by_its_matches(opened: OpenedFiles, here: Path) -> None:
+    """A file that a loader's pattern does not match is none that it read."""
+    make("batch1.h5", "batch2.h5", "notes.txt")
+    opened.start()
+    assert len(glob.glob("batch*.h5")) == 2
+    assert len(glob.glob(str(here / "**" / "*.txt"), recursive=True)) == 1
+    opened.stop()
+    memory = HashMemory(here / "memory")
+    reads = opened.reads(memory)
+    patterns = [str(here / "**" / "*.txt"), str(here / "batch*.h5")]
+    assert [(r.path, r.kind) for r in reads] == list(zip(patterns, ["glob**", "glob"], strict=True))
+    make("more.md")
+    assert memory.changed(reads) is None
+    make("batch3.h5")
+    assert memory.changed(reads) == reads[1]
+    os.unlink("batch3.h5")
+    os.unlink("notes.txt")
+    assert memory.changed(reads) == reads[0]
+
+
+def test_a_process_that_is_recorded_records_too(opened: OpenedFiles, here: Path) -> None:
+    """A definition may start dlutil itself: both see what it reads, C libraries included."""
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from dlutil_core.definition.opened_files import OpenedFiles\n"
+        "from dlutil_core.common.hash_memory import HashMemory\n"
+        "inner = OpenedFiles(); inner.start()\n"
+        "import h5py, numpy\n"
+        "h5py.File('a.h5', 'r').close()\n"
+        "print([r.path for r in inner.reads(HashMemory(Path('memory')))])\n"
+    )
+    import h5py
+
+    h5py.File("a.h5", "w").close()
+    opened.start()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str([str(here / "a.h5")])
+    assert names(opened, here) == ["a.h5"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import nn
 
 from dlutil_core import base_model
 from dlutil_core.common.errors import UserError
-from dlutil_core.explain import attribution
+from dlutil_core.explain import attribution, explaining
 from dlutil_core.explain.filters import filters, first_convolution
 from dlutil_core.explain.target import Target, sequences
 
@@ -20,12 +21,12 @@ LENGTH = 40
 SITE = [0, 1, 2, 2, 3, 0]  # ACGGTA
 
 
-def model_of(network: nn.Module) -> Any:
+def model_of(network: nn.Module, kind: Any = base_model.RegressionModel, **more: Any) -> Any:
     """A model around a network that needs no training."""
 
-    class Model(base_model.RegressionModel):
-        def init_model(self) -> None:  # type: ignore[override]
-            super().init_model(network, torch.optim.SGD(network.parameters(), lr=0.1))
+    class Model(kind):  # type: ignore[misc]
+        def init_model(self) -> None:
+            super().init_model(network, torch.optim.SGD(network.parameters(), lr=0.1), **more)
 
     return Model({}, device="cpu")
 
@@ -159,7 +160,8 @@ def test_contributions_lie_on_the_planted_site() -> None:
 
 def outputs_model(columns: int) -> Any:
     network = nn.Sequential(nn.Flatten(), nn.Linear(4 * LENGTH, columns))
-    return model_of(network), network[1].weight.detach().reshape(columns, 4, LENGTH).numpy()
+    kind = base_model.ClassificationModel
+    return model_of(network, kind), network[1].weight.detach().reshape(columns, 4, LENGTH).numpy()
 
 
 def test_target_of_one_two_and_more_outputs() -> None:
@@ -178,6 +180,64 @@ def test_target_of_one_two_and_more_outputs() -> None:
     assert found == pytest.approx(weight[4] * letters, abs=1e-5)
     with pytest.raises(UserError, match=r"explain\.output is 7, but the network has 5"):
         Target(model, output=7)(x)
+
+
+class TwoTasks(nn.Module):
+    """Ten times the number of A, and three times that of G: in two columns, or by name."""
+
+    def __init__(self, named: bool) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(1))
+        self.named = named
+
+    def forward(self, x: torch.Tensor) -> Any:
+        a, g = (10 * x[:, 0, 0].sum(1) + self.shift, 3 * x[:, 2, 0].sum(1) + self.shift)
+        if not self.named:
+            return torch.stack([a, g], 1)
+        parts = {"open": a, "bound": g[:, None]}
+        return {"y_pred": parts, "y_pred_loss": parts}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "names"),
+    [
+        (base_model.RegressionModel, {}, ["0", "1"]),
+        (base_model.ClassificationModel, {"multi_label": True}, ["0", "1"]),
+        (
+            base_model.RegressionModel,
+            {"criterion": lambda t, p: p["open"].sum()},
+            ["open", "bound"],
+        ),
+    ],
+)
+def test_two_tasks_are_not_two_classes(kind: Any, more: Any, names: list[str]) -> None:
+    target = Target(model_of(TwoTasks("criterion" in more), kind, **more))
+    x = one_hot(np.array([[0, 1, 2, 3, 0]]))
+    with pytest.raises(UserError, match="has 2 tasks, which are explained one by one"):
+        target(x)
+    tasks = target.tasks(x)
+    assert [task.name for task in tasks] == names
+    assert [float(task(x)[0].detach()) for task in tasks] == [20.0, 3.0]
+    assert [task.described for task in tasks] == [f"task {n} of the network" for n in names]
+    assert Target(target.model, output=1).tasks(x)[0].scores(x).tolist() == [3.0]
+
+
+def test_each_task_has_attributions_and_a_row_for_each_filter(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    x, _ = planted(12)
+    network = nn.Sequential(
+        nn.Conv2d(4, 3, (1, 5)), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(3, 2)
+    )
+    model = model_of(network)
+    targets = Target(model).tasks(x)
+    drawn = explaining._explain_sequences(targets, x, explaining.Options(examples=3), tmp_path)
+    assert drawn == 3, "two of the first task and one of the second"
+    arrays = np.load(tmp_path / "attributions.npz")
+    for task, target in enumerate(targets):
+        best = arrays[f"{task}.record"][:1]
+        weights = attribution.input_x_gradient(target, x[best])
+        assert arrays[f"{task}.input_x_gradient"][:1] == pytest.approx(weights, abs=1e-6)
+    assert not np.array_equal(arrays["0.score"], arrays["1.score"])
 
 
 def test_inputs_that_are_no_one_hot_sequences_are_a_sentence() -> None:

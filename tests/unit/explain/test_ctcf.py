@@ -15,7 +15,7 @@ import yaml
 from support import REPOSITORY
 
 from dlutil_core.explain.compare import compare
-from dlutil_core.explain.motifs import read_motifs
+from dlutil_core.explain.motif_files import read_motifs
 
 EXAMPLE = REPOSITORY / "examples" / "conv_seq_classifier"
 MOTIF = EXAMPLE / "raw_data" / "MA0139.1.jaspar"

@@ -10,7 +10,8 @@ from support import REPOSITORY
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.explain.compare import best_match, compare
-from dlutil_core.explain.motifs import Motif, read_motifs, write_jaspar, write_meme
+from dlutil_core.explain.motif_files import read_motifs
+from dlutil_core.explain.motifs import Motif, write_jaspar, write_meme
 
 EXAMPLE = REPOSITORY / "examples" / "conv_seq_classifier"
 CTCF = EXAMPLE / "raw_data" / "MA0139.1.jaspar"

@@ -16,6 +16,7 @@ from support import DEFINITION, REPOSITORY, Project
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.export.exporting import export
+from dlutil_core.job.run_spec import hashed_env
 from dlutil_core.model.safetensors_file import read_tensors, write_tensors
 
 CONFIGURATION = {"units": 8, "lr": 0.05, "dropout": 0.1, "momentum": 0.5}
@@ -143,7 +144,8 @@ def test_export_carries_what_an_own_save_adds_and_local_modules(exported: Path) 
     assert state["own"]["numbers"][0].tolist() == [0, 1, 2]
     config = json.loads((exported / "config.json").read_text())
     assert config["config"] == CONFIGURATION
-    assert config["env"] == {"DLUTIL_TEST_UNITS": "volts"}
+    env = {"DLUTIL_TEST_UNITS": "volts"}
+    assert config["env_sha256"] == hashed_env(env, env)
 
 
 def test_networks_alone_predict_the_same(finished: Project, exported: Path) -> None:

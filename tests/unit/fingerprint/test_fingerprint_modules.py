@@ -208,14 +208,14 @@ def test_folders_that_the_code_adds_to_the_search_path_are_searched(tmp_path, co
     text = f"{BARE}{code.format(str(library))}\nimport helper\n"
     found = analyse(write(tmp_path / "run", {"def.py": text}))
     assert [p.resolve() for p in found.local_files] == [library / "helper.py"]
-    assert found.notes == ()
+    assert found.warnings == ()
 
 
-def test_a_folder_that_cannot_be_read_off_the_code_is_noted(tmp_path):
+def test_a_folder_that_cannot_be_read_off_the_code_is_told(tmp_path):
     text = f"{BARE}import os, sys\nsys.path.append(os.environ['LIB'])\n"
     found = analyse(write(tmp_path, {"def.py": text}))
-    (note,) = found.notes
-    assert note.startswith(f"{tmp_path / 'def.py'}: line 6 adds a folder to sys.path")
+    (warning,) = found.warnings
+    assert warning.startswith(f"{tmp_path / 'def.py'}: line 6 adds a folder to sys.path")
     assert found.environment == ("LIB",)
 
 

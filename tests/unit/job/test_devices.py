@@ -161,7 +161,8 @@ SPANS = DEFINITION.replace(
     "        began = time.time()\n"
     "        self.before_epoch()\n"
     "        found = super().fit_epoch(train)\n"
-    '        with open("spans.txt", "a") as file:\n'
+    '        name = os.environ.get("DLUTIL_SECOND_LOOK", "spans") + ".txt"\n'
+    '        with open(name, "a") as file:\n'
     '            file.write(f"{began} {time.time()}\\n")\n'
     "        return found\n",
 )

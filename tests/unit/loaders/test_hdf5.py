@@ -12,7 +12,7 @@ import pytest
 
 from dlutil_core.batch_generator import H5pyBatchGenerator
 from dlutil_core.common.errors import UserError
-from dlutil_core.loaders.hdf5 import Hdf5Source, matching_files
+from dlutil_core.loaders.hdf5 import Hdf5Source, matching_files, read_classes
 
 MEMORY = 2**20
 
@@ -129,3 +129,150 @@ def test_handles_are_not_shared_with_a_forked_process(tmp_path: Path) -> None:
     again = list(loader)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert all(np.array_equal(a, b) for a, b in zip(wanted, again, strict=True))
+
+
+def write_parts(folder: Path, rows: int = 5) -> dict[str, h5py.VirtualLayout]:
+    """Two files of rows 1 and 2, and the layout of a virtual dataset over them."""
+    folder.mkdir()
+    layout = h5py.VirtualLayout((2 * rows, 3), "float32")
+    for i in range(2):
+        with h5py.File(folder / f"{i}.h5", "w") as file:
+            file["data"] = np.full((rows, 3), i + 1, np.float32)
+        source = h5py.VirtualSource(str(folder / f"{i}.h5"), "data", (rows, 3))
+        layout[rows * i : rows * (i + 1)] = source
+    return layout
+
+
+def virtual_file(tmp_path: Path, layout: h5py.VirtualLayout) -> str:
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file.create_virtual_dataset("data", layout)
+    return str(tmp_path / "v.h5")
+
+
+def test_a_virtual_dataset_is_read_while_its_sources_are_there(tmp_path: Path) -> None:
+    path = virtual_file(tmp_path, write_parts(tmp_path / "parts"))
+    assert Hdf5Source(path, None, MEMORY).load()[0][:, 0].tolist() == [1] * 5 + [2] * 5
+    (tmp_path / "parts/1.h5").rename(tmp_path / "parts/moved.h5")
+    with pytest.raises(UserError, match=r"v\.h5: 'data' is virtual.*1\.h5 is missing"):
+        Hdf5Source(path, None, MEMORY)
+
+
+def test_virtual_sources_that_lack_something(tmp_path: Path) -> None:
+    path = virtual_file(tmp_path, write_parts(tmp_path / "parts"))
+    second = tmp_path / "parts/1.h5"
+    for rows, name, words in ((3, "data", "shape"), (5, "other", "is not in")):
+        with h5py.File(second, "w") as file:
+            file[name] = np.ones((rows, 3), np.float32)
+        with pytest.raises(UserError, match=rf"v\.h5: 'data' is virtual.*{words}"):
+            Hdf5Source(path, None, MEMORY)
+    second.write_bytes(b"no HDF5")
+    with pytest.raises(UserError, match="cannot be read"):
+        Hdf5Source(path, None, MEMORY)
+
+
+def test_a_virtual_dataset_with_a_gap_is_refused(tmp_path: Path) -> None:
+    write_parts(tmp_path / "parts")
+    layout = h5py.VirtualLayout((12, 3), "float32")
+    layout[:5] = h5py.VirtualSource("parts/0.h5", "data", (5, 3))
+    with pytest.raises(UserError, match="21 of its 36 values come from no source"):
+        Hdf5Source(virtual_file(tmp_path, layout), None, MEMORY)
+
+
+def test_virtual_over_virtual_is_followed(tmp_path: Path) -> None:
+    inner = Path(virtual_file(tmp_path, write_parts(tmp_path / "parts")))
+    inner.rename(tmp_path / "inner.h5")
+    layout = h5py.VirtualLayout((10, 3), "float32")
+    layout[:] = h5py.VirtualSource("inner.h5", "data", (10, 3))
+    path = virtual_file(tmp_path, layout)
+    assert Hdf5Source(path, None, MEMORY).rows == 10
+    (tmp_path / "parts/0.h5").unlink()
+    with pytest.raises(UserError, match=r"inner\.h5.*0\.h5 is missing"):
+        Hdf5Source(path, None, MEMORY)
+
+
+def test_external_raw_storage_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "raw").write_bytes(bytes(60))
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file.create_dataset("data", (10, 6), "u1", external=[(str(tmp_path / "raw"), 0, 60)])
+    with pytest.raises(UserError, match=r"kept outside the file, in .*raw"):
+        Hdf5Source(str(tmp_path / "t.h5"), None, MEMORY)
+
+
+def test_links_that_lead_nowhere_are_refused_and_others_followed(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "real.h5", "w") as file:
+        file["group/x"] = np.ones((4, 2))
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["data"] = h5py.ExternalLink("real.h5", "group/x")
+        file["label"] = h5py.SoftLink("/gone")
+        file["deep"] = h5py.ExternalLink("real.h5", "group")
+    path = str(tmp_path / "t.h5")
+    assert Hdf5Source(path, False, MEMORY).rows == 4
+    assert Hdf5Source(path, False, MEMORY, data="deep/x").rows == 4
+    with pytest.raises(UserError, match="'label' is a link to /gone"):
+        Hdf5Source(path, None, MEMORY)
+    (tmp_path / "real.h5").unlink()
+    for data in ("data", "deep/x"):
+        with pytest.raises(UserError, match=r"is a link to .* of real\.h5, which is not there"):
+            Hdf5Source(path, False, MEMORY, data=data)
+
+
+def test_other_names_of_datasets(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["train/x"], file["y_train"] = np.arange(8).reshape(4, 2), np.arange(4)
+    path = str(tmp_path / "t.h5")
+    generator = H5pyBatchGenerator(path, None, False, None, None, "train/x", "y_train")
+    [(x, y)] = list(generator)
+    assert x[:, 0].tolist() == [0, 2, 4, 6] and y.tolist() == [0, 1, 2, 3]
+    [x] = list(H5pyBatchGenerator(path, labels=False, data="train/x"))
+    assert x.shape == (4, 2)
+    with pytest.raises(UserError, match=r"no dataset 'data', only 'train', 'y_train'.*data='x_"):
+        H5pyBatchGenerator(path)
+    with pytest.raises(UserError, match="no dataset 'y', which is needed"):
+        H5pyBatchGenerator(path, labels=True, data="train/x", label="y")
+    with pytest.raises(UserError, match="labels is 'y_train'"):
+        H5pyBatchGenerator(path, labels="y_train", data="train/x")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="'train/x' has 4 samples but 'z' has 3"):
+        with h5py.File(path, "a") as file:
+            file["z"] = np.arange(3)
+        H5pyBatchGenerator(path, data="train/x", label="z")
+
+
+def test_lists_and_generators_of_paths(tmp_path: Path) -> None:
+    for name, value in (("b", 2), ("a", 1), ("c10", 10), ("c9", 9)):
+        write(tmp_path / f"{name}.h5", data=np.full((1, 1), value))
+    paths = [tmp_path / "b.h5", str(tmp_path / "c*.h5"), tmp_path / "a.h5"]
+    for given in (paths, tuple(paths), (p for p in paths)):
+        assert Hdf5Source(given, None, MEMORY).load()[0].ravel().tolist() == [2, 9, 10, 1]
+    for given, words in (
+        ([], "list of files is empty"),
+        ([paths[0], paths[0]], "named twice"),
+        ([3], "3: is no path"),
+        (b"a.h5", "is no path"),
+        (tmp_path, "is a folder"),
+        ([tmp_path / "z.h5"], r"z\.h5: no file matches"),
+    ):
+        with pytest.raises(UserError, match=words):
+            Hdf5Source(given, None, MEMORY)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("folder", ["run [1]", "[a]/b", "x*?"])
+def test_brackets_in_the_name_of_a_folder_are_no_glob(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).mkdir(parents=True)
+    for i in (1, 2, 10):
+        write(tmp_path / folder / f"train[1].h5.batch{i}", data=np.full((1, 1), i))
+    for pattern in ("train*batch*", "train[1].h5.batch*", "train[[]1].h5.batch*"):
+        found = Hdf5Source(str(tmp_path / folder / pattern), None, MEMORY)
+        assert found.load()[0].ravel().tolist() == [1, 2, 10]
+
+
+def test_names_of_classes_are_read(tmp_path: Path) -> None:
+    for name, classes in (("a", ["x", "é"]), ("b", ["x", "é"]), ("c", ["x", "y"]), ("d", None)):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["data"], file["label"] = np.ones((2, 1)), np.array([[0], [1]])
+            if classes:
+                file.attrs["classes"] = np.array(classes, h5py.string_dtype())
+    path = str(tmp_path)
+    assert H5pyBatchGenerator([f"{path}/a.h5", f"{path}/d.h5"]).class_names == ["x", "é"]
+    assert read_classes(f"{path}/a.h5") == ["x", "é"] and read_classes(f"{path}/d.h5") is None
+    with pytest.raises(UserError, match=r"c\.h5: its classes are x, y, but in .*a\.h5"):
+        H5pyBatchGenerator(f"{path}/*.h5")

@@ -100,7 +100,9 @@ def test_hdf5_files_too(tmp_path: Path, device: str) -> None:
 @pytest.mark.parametrize("device", DEVICES)
 def test_sequences_of_several_inputs_are_augmented_alike(device: str) -> None:
     onehot = np.eye(4, dtype=np.uint8)[np.random.default_rng(1).integers(0, 4, (30, 9))]
-    x = {"dna": onehot.transpose(0, 2, 1), "other": (torch.rand(30, 4, 2), torch.rand(30, 4, 3))}
+    dna = onehot.transpose(0, 2, 1)
+    other = torch.from_numpy(dna[:, :, :2].copy()), torch.rand(30, 3)
+    x = {"dna": dna, "other": other}
     y = (np.arange(30), torch.arange(30.0, dtype=torch.float64))
     options = {"batch_size": 4, "shuffle": True, "reverse_complement": 0.5}
     expected = moved(ByHand(x, y, **options), torch.float32, device)

@@ -411,8 +411,13 @@ SCHEDULERS: dict[str, Any] = {
     "chained": lambda o: lr_scheduler.ChainedScheduler(
         [lr_scheduler.ConstantLR(o, 0.5, 2), lr_scheduler.ExponentialLR(o, 0.9)]
     ),
-    "cycles": lambda o: lr_scheduler.CyclicLR(o, 0.001, 0.1, 2),
-    "one cycle": lambda o: lr_scheduler.OneCycleLR(o, 0.1, total_steps=6),
+    "cycles by epoch": lambda o: lr_scheduler.CyclicLR(o, 0.001, 0.1, 2),
+    "one cycle by epoch": lambda o: lr_scheduler.OneCycleLR(o, 0.1, total_steps=6),
+    "one cycle": lambda o: lr_scheduler.OneCycleLR(o, 0.1, epochs=5, steps_per_epoch=6),
+    "one cycle in a sequence": lambda o: lr_scheduler.SequentialLR(
+        o, [lr_scheduler.LinearLR(o), lr_scheduler.OneCycleLR(o, 0.1, total_steps=40)], [2]
+    ),
+    "steps by batch": lambda o: lr_scheduler.StepLR(o, 7, 0.5),
     "plateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=0, threshold=0.5),
     "plateau of the reward": lambda o: lr_scheduler.ReduceLROnPlateau(
         o, "max", patience=0, threshold=0.5, threshold_mode="abs"
@@ -428,7 +433,12 @@ def test_a_scheduler_goes_on_to_the_same_bytes_with_all_options(name: str, tmp_p
                 nn.Linear(5, 9), nn.ReLU(), nn.Dropout(0.2), nn.Linear(9, 1), nn.Flatten(0)
             )
             optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
-            super().init_model(network, optimizer, scheduler=SCHEDULERS[name](optimizer))
+            super().init_model(
+                network,
+                optimizer,
+                scheduler=SCHEDULERS[name](optimizer),
+                scheduler_interval=name.partition(" by ")[2] or None,
+            )
 
     def trained(first: int, last: int) -> list[float]:
         rates: list[float] = []

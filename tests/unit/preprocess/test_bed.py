@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import os
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,7 +53,8 @@ def test_a_window_past_the_end_is_padded_if_asked(bench, onehot):
     }
     section |= {"genome": path, "window": 20}
     bench.refused(section, "a.bed: line 1", "chr1:-5-15", "501", "pad")
-    made = bench.run(section | {"length": "pad"})["new"]
+    bench.refused(section | {"length": "pad"}, "chr1:-5-15", "outside")
+    made = bench.run(section | {"outside": "pad"})["new"]
     first, last = chromosomes["chr1"][:15], chromosomes["chr1"][486:]
     assert np.array_equal(made["data"], onehot(["N" * 5 + first, last + "N" * 5]))
 
@@ -76,28 +75,6 @@ def test_bad_intervals(bench, line, words):
     path, _ = genome(bench)
     bed = bench.write("a.bed", f"chr1\t0\t10\n{line}\n")
     bench.refused({"predict": {"new": {"sequences": bed}}, "genome": path}, "a.bed", *words)
-
-
-def test_an_index_older_than_its_genome_is_not_used(bench, onehot):
-    path, chromosomes = genome(bench)
-    index = bench.write("genome.fa.fai", "chr1\t400\t20\t50\t51\n")
-    os.utime(index, (1, 1))
-    section = {
-        "predict": {"new": {"sequences": bench.write("a.bed", "chr3\t5\t15\n")}},
-        "genome": path,
-    }
-    made = bench.run(section)["new"]
-    assert np.array_equal(made["data"], onehot([chromosomes["chr3"][5:15]]))
-    assert Path(index).read_text() == "chr1\t400\t20\t50\t51\n", "the user's folder is only read"
-
-
-def test_a_fresh_index_is_used_and_a_wrong_one_told(bench):
-    path, _ = genome(bench)
-    bench.write("genome.fa.fai", "chr1\t99999\t20\t60\t61\n")
-    bed = bench.write("a.bed", "chr1\t5000\t5010\n")
-    bench.refused({"predict": {"new": {"sequences": bed}}, "genome": path}, "genome.fa.fai")
-    bench.write("genome.fa.fai", "not an index\n")
-    bench.refused({"predict": {"new": {"sequences": bed}}, "genome": path}, "genome.fa")
 
 
 def test_genomes_that_cannot_be_indexed(bench):
@@ -121,7 +98,7 @@ def test_split_by_chromosome_with_shuffles(bench):
         "negatives": "shuffle",
         "genome": path,
         "window": 40,
-        "length": "pad",
+        "outside": "pad",
         "split": {"by": "chromosome", "valid": ["chr2"], "test": ["chr3"]},
     }
     made = bench.run(section)

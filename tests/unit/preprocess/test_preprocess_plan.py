@@ -163,7 +163,7 @@ def test_the_plan_is_cheap_to_import():
 def test_preprocessing_needs_no_torch():
     code = (
         "import sys; import dlutil_core.preprocess.pipeline, dlutil_core.preprocess.embed;"
-        "print({'torch', 'pandas', 'sklearn', 'pyfaidx'} & set(sys.modules))"
+        "print({'torch', 'pandas', 'sklearn', 'pysam'} & set(sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True

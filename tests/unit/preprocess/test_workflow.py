@@ -103,7 +103,7 @@ def test_a_wrong_interval_stops_the_run_with_its_sentence(project):
     assert done.returncode != 0
     assert "sites.bed: line 197 ends at 10010, past the end of chr4 at 10000" in said
     assert "Traceback" not in said
-    assert not list((project / "data").glob("*.h5")) or len(list((project / "data").iterdir())) == 6
+    assert not list((project / "data").glob("*.h5")) or len(list((project / "data").iterdir())) == 7
 
 
 def test_a_command_makes_the_data(tmp_path):

@@ -16,9 +16,9 @@ import pytest
 from support import DEFINITION, Project
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.common.result_folder import REPORT_FILES
 from dlutil_core.report.collect import collect
 from dlutil_core.report.page import write_report
-from dlutil_core.run.run_config import REPORT_FILES
 from dlutil_core.search import plan as plans
 from dlutil_core.search.network_table import read_network
 

@@ -112,6 +112,11 @@ def test_another_seed_in_the_same_folder_is_warned_of() -> None:
     assert _other_seed(run_of(seed=4)) == []
 
 
+def test_the_limit_of_an_epoch_reaches_the_job() -> None:
+    assert spec_of("train").epoch_timeout is None
+    assert spec_of("train", search={"epoch_timeout": 0.5}).epoch_timeout == 0.5
+
+
 def test_results_are_declared_by_the_present_config_alone() -> None:
     files = result_files(run_of(search={"max_epochs": 3}, predict=["new/a.npy"]))
     assert {"search/plan.json", "best/model.pt", "test/metrics.json"} <= set(files)

@@ -15,7 +15,9 @@ COUNT = "open(os.path.dirname(__file__) + '/note', 'a').write('x')"
 
 def ending(how: str, trial: int = 1) -> str:
     """A definition whose trial of this number ends its process before its first epoch."""
-    return with_epochs(f"if self.config['number'] == {trial}:", f"    {COUNT}", f"    {how}")
+    quiet = "import faulthandler; faulthandler.disable()"  # pytest turns it on
+    lines = (COUNT, quiet, how)
+    return with_epochs(f"if self.config['number'] == {trial}:", *(f"    {line}" for line in lines))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,7 @@ def test_a_crash_in_a_later_epoch_keeps_the_epochs_before_it(tmp_path: Path) -> 
     last = with_epochs(
         "steps = next(iter(self.optimizer.state.values()), {}).get('step', 0)",
         "if steps == 6 and 'crash' in os.listdir(os.path.dirname(__file__)):",
-        "    os.abort()",
+        "    import faulthandler; faulthandler.disable(); os.abort()",
     )
     unharmed = SmallSearch(tmp_path / "unharmed", last).run()
     crashing = SmallSearch(tmp_path / "crashing", last)
@@ -99,13 +101,20 @@ def test_a_trial_that_leaves_has_failed(tmp_path: Path) -> None:
     assert failed["status"] == "raised" and failed["message"].endswith("SystemExit: 2")
 
 
-@pytest.mark.parametrize("place", ["AT_TOP = None", "    train = ", "        network = ", "epoch"])
+@pytest.mark.parametrize(
+    "place", ["AT_TOP = None", "    train = ", "        network = ", "epoch", "save"]
+)
 def test_a_definition_that_goes_elsewhere_changes_nothing_outside(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go = "os.chdir('/')"
     if place == "epoch":
         definition = with_epochs(go)
+    elif place == "save":
+        leaving = (
+            f"\n    def save(self, path=None):\n        {go}\n        return super().save(path)\n"
+        )
+        definition = DEFINITION + leaving
     else:
         assert place in DEFINITION
         indent = place[: len(place) - len(place.lstrip())]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import secrets
+import time
+import uuid
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,11 +16,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_search import Told
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.common.logs import log
 from dlutil_core.common.seeds import epoch_seed, loader_seed, trial_seed
+from dlutil_core.job.run_spec import RunSpec
 from dlutil_core.search.plan import Plan, hyperband
-from dlutil_core.search.sampling import plain_config, sample_configs, sample_trials
+from dlutil_core.search.sampling import (
+    is_repeatable,
+    plain_config,
+    sample_configs,
+    sample_trials,
+    write_plan,
+)
 
 
 def space() -> dict[str, Any]:
@@ -152,3 +164,55 @@ def test_a_file_that_is_no_plan_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text('{"method": "hyperband", "max_epochs": 9}')
     with pytest.raises(UserError, match=r"plan.json: not the plan of a search \(KeyError: 'eta'"):
         Plan.read(tmp_path / "plan.json")
+
+
+SYSTEM, GRID = random.SystemRandom(), iter([{"lr": k} for k in range(7)])
+
+
+@pytest.mark.parametrize(
+    "get_config",
+    [
+        lambda: {"lr": SYSTEM.uniform(0, 1)},
+        lambda: {"lr": secrets.choice(range(100))},
+        lambda: {"lr": float(np.random.default_rng().uniform())},
+        lambda: {"lr": random.random(), "units": SYSTEM.choice([4, 8, 16, 32])},
+        lambda: {"lr": id(object()) and time.perf_counter_ns()},
+        lambda: {"net": {"width": [uuid.uuid4().hex]}},
+        lambda: next(GRID),
+    ],
+)
+def test_configurations_without_the_seed_are_noticed(get_config: Any) -> None:
+    assert not is_repeatable(get_config, 1)
+
+
+def test_seeded_configurations_are_repeatable() -> None:
+    assert is_repeatable(space, 1)
+    assert is_repeatable(lambda: {"lr": 0.1}, 1)
+
+
+def test_a_plan_that_cannot_be_repeated_is_warned_of(tmp_path: Path) -> None:
+    told = Told()
+    log.addHandler(told)
+    for source in ("random", "random.SystemRandom()"):
+        text = f"import random\ndef get_config():\n    return {{'lr': {source}.random()}}\n"
+        (tmp_path / "def.py").write_text(text)
+        spec = RunSpec(str(tmp_path / "def.py"), str(tmp_path), 1, seed=1, device="cpu")
+        write_plan(spec, "hyperband", 3, 3, {}, tmp_path / "plan.json")
+    log.removeHandler(told)
+    assert len(told.warnings) == 1 and "get_config gives other configurations" in told.warnings[0]
+
+
+def test_a_grid_that_ends_tells_how_many_configurations_it_gave() -> None:
+    grid = iter([{"lr": rate} for rate in (0.1, 0.2, 0.3)])
+    with pytest.raises(UserError, match=r"takes 5 configurations, and after 3 get_config gave no"):
+        sample_configs(lambda: next(grid), 5, seed=1)
+    left = [{"lr": 0.1}, {"lr": 0.2}]
+
+    def popped() -> Any:
+        try:
+            return left.pop()
+        except IndexError as error:
+            raise UserError("def.py: get_config failed: pop from empty list") from error
+
+    with pytest.raises(UserError, match=r"takes 5 configurations, and after 2 def.py: get_config"):
+        sample_configs(popped, 5, seed=1)

@@ -134,9 +134,9 @@ def test_a_trial_that_ended_early_is_the_same_at_smaller_and_larger_budgets(
 def test_a_trial_that_fails_by_a_wrong_input_has_a_sentence_and_no_traceback(
     tmp_path: Path,
 ) -> None:
-    wrong = DEFINITION.replace("nn.Flatten(0))", "nn.Flatten(1))")
+    wrong = DEFINITION.replace("nn.Linear(4, 1), nn.Flatten(0))", "nn.Linear(4, 2))")
     (tmp_path / "def.py").write_text(wrong)
     found = Run(tmp_path).trainer.train(TRIAL, 1)
     assert found.status == "raised"
-    assert found.traceback.startswith("labels have shape (16,) but predictions (16, 1): give")
+    assert found.traceback.startswith("labels have shape (16,) but predictions (16, 2): give")
     assert found.message == f"line 23: {found.traceback.strip()}"
