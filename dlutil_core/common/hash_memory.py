@@ -52,7 +52,7 @@ def hashed_names(folder: str | os.PathLike[str]) -> str:
 
 
 def hashed_matches(pattern: str, recursive: bool) -> str:
-    """Hash of the paths that match a pattern, from the folder on that it names: that may be moved."""
+    """Hash of the paths that match a pattern, from the folder that it names on; that may move."""
     home = os.path.dirname(pattern)
     while glob.has_magic(home):
         home = os.path.dirname(home)

@@ -68,7 +68,7 @@ def stale_flag(writes: bool) -> str:
     link, target = FOLDER / "stale", FOLDER / "stale.target"
     if writes:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        # Never the same twice: where the profile is not read, Snakemake compares small files' content.
+        # Never the same twice: without the profile, Snakemake compares the content of small files.
         text = f"Steps with this input are to be made: {time.time_ns()}\n"
         target.write_text(text, encoding="utf-8")
         os.utime(target, (FAR_FUTURE, FAR_FUTURE))
