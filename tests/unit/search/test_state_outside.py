@@ -24,17 +24,18 @@ def told() -> Iterator[Told]:
 
 AVERAGED = DEFINITION.replace(
     "    def fit_epoch(self, train):\n",
-    """        self.average = torch.optim.swa_utils.AveragedModel(network).eval()
+    """        average = torch.optim.swa_utils.AveragedModel(network).eval()
+        self.average = lambda: average  # as an attribute it would be held
 
     def fit_batch(self, x, y):
         found = super().fit_batch(x, y)
-        self.average.update_parameters(self.network)
+        self.average().update_parameters(self.network)
         return found
 
     def forward(self, x):
         if self.network.training:
             return super().forward(x)
-        y = self.average(x)
+        y = self.average()(x)
         return y, y
 
     def fit_epoch(self, train):
@@ -44,11 +45,11 @@ SAVED = (
     AVERAGED
     + """
     def save(self, path=None):
-        return super().save(path) | {"average": self.average.state_dict()}
+        return super().save(path) | {"average": self.average().state_dict()}
 
     def load(self, state):
         super().load(state)
-        self.average.load_state_dict(state["average"])
+        self.average().load_state_dict(state["average"])
 """
 )
 NOISY = (
