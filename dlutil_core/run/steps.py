@@ -222,7 +222,7 @@ class Steps:
             part = made | self._definition_part("predict")
             inputs = [*best, *self._in_data([name]), *run.definition_files]
             outputs = self._results(files.prediction_files(name))
-            self._add(f"predict/{name}", part, inputs, outputs)
+            self._add(f"predict/{name}", part, inputs, outputs, after_data=True)
         if run.values["explain"]["enabled"]:
             stage, section = run.explained_stage, run.values["explain"]
             part = made | self._definition_part(stage) | {"explain": section}

@@ -208,7 +208,7 @@ def predict_flag(wildcards):
 
 
 def predicted_file(wildcards):
-    return data_files([wildcards.subpath])
+    return data_files(dict.fromkeys([wildcards.subpath, *RUN.files.arriving]))
 
 
 # What jobs ask for. These are functions, since both grow when a job is tried again.

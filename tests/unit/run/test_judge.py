@@ -252,3 +252,10 @@ def test_results_that_are_oddly_dated_get_the_present_time(future: float) -> Non
     written = [p for p in Path("out").rglob("*") if p.is_file()]
     assert written and all(1 <= p.stat().st_mtime <= now for p in written)
     assert stale() == []
+
+
+def test_code_that_predicts_may_read_what_is_made_unasked() -> None:
+    Path("raw.txt").write_text("1\n2\n")
+    files = {"features": "raw.txt", "targets": "raw.txt"}
+    section = dict.fromkeys(["train", "valid", "test"], files)
+    assert "preprocess" in steps(preprocess=section)["predict/new/a.npy"].before
