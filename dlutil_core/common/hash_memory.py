@@ -52,8 +52,12 @@ def hashed_names(folder: str | os.PathLike[str]) -> str:
 
 
 def hashed_matches(pattern: str, recursive: bool) -> str:
-    """Hash of the paths that match a pattern."""
-    names = sorted(os.fsencode(name) for name in glob.glob(pattern, recursive=recursive))
+    """Hash of the paths that match a pattern, from the folder that it names on; that may move."""
+    home = os.path.dirname(pattern)
+    while glob.has_magic(home):
+        home = os.path.dirname(home)
+    found = glob.glob(pattern, recursive=recursive)
+    names = sorted(os.fsencode(os.path.relpath(name, home or ".")) for name in found)
     return hashlib.sha256(b"".join(name + b"\n" for name in names)).hexdigest()
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlutil_core.common import result_folder as names
+from dlutil_core.common.hashes import sha256_text
 from dlutil_core.common.identity import identity_path
 from dlutil_core.common.version import code_sha256, package_versions
 from dlutil_core.job.run_spec import RESULT_VERSION, TRAINING_PACKAGES
@@ -67,6 +68,8 @@ class Steps:
         self.sizes = sizes
         self.planned: dict[str, PlannedStep] = {}
         self._makers: dict[str, str] = {}
+        for path, address in run.values["storage"].items():
+            self._add(self.fetching(path), {"address": address}, [], [path])
         self._data()
         if run.trains:
             self._search()
@@ -78,6 +81,11 @@ class Steps:
 
     def __iter__(self) -> Iterator[PlannedStep]:
         return iter(self.planned.values())
+
+    @staticmethod
+    def fetching(path: str) -> str:
+        """The name of the step that fetches a file from a storage."""
+        return f"fetch/{sha256_text(path)[:16]}"
 
     def maker(self, path: str) -> str:
         """The step that makes a file; empty where none of this run does."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dlutil_core.common.errors import UserError
-from dlutil_core.common.identity import DATA, Identity, identity_path
+from dlutil_core.common.identity import DATA, DEFINITION, Identity, identity_path
 from dlutil_core.common.reads import FILE, Read
 from dlutil_core.common.version import __version__, package_versions
 from dlutil_core.job.run_spec import RESULT_VERSION, RunSpec, hashed_env
@@ -31,17 +31,28 @@ def training_data(result: Path, steps: Iterable[str]) -> dict[str, str]:
     UserError
         A step has no identity: its results are not whole.
     """
+    found = _read_by(result, steps).items()
+    return {k.removeprefix(DATA): v for k, v in sorted(found) if k.startswith(DATA)}
+
+
+def read_beside(result: Path, steps: Iterable[str], spec: RunSpec) -> list[Path]:
+    """Files in the folder of `def.py`, or below it, that these steps read."""
+    home = Path(spec.definition).resolve().parent
+    names = [name for name in _read_by(result, steps) if name.startswith(DEFINITION)]
+    return [home / name.removeprefix(DEFINITION) for name in sorted(names)]
+
+
+def _read_by(result: Path, steps: Iterable[str]) -> dict[str, str]:
+    """Hashes of all files that these steps read, by their names in identities."""
     found: dict[str, str] = {}
     for step in steps:
-        identity = Identity.read(identity_path(result, step))
+        path = identity_path(result, step)
+        identity = Identity.read(path)
         if identity is None:
-            raise UserError(
-                f"{identity_path(result, step)}: is missing; run the same command again"
-            )
-        files = {r.path: r.sha256 for r in identity.reads if r.kind == FILE}
-        files |= {name: sha256 for name, sha256 in identity.inputs.items() if sha256 is not None}
-        found |= {k.removeprefix(DATA): v for k, v in files.items() if k.startswith(DATA)}
-    return dict(sorted(found.items()))
+            raise UserError(f"{path}: is missing; run the same command again")
+        found |= {r.path: r.sha256 for r in identity.reads if r.kind == FILE}
+        found |= {name: sha256 for name, sha256 in identity.inputs.items() if sha256 is not None}
+    return found
 
 
 def training_provenance(

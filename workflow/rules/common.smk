@@ -59,6 +59,8 @@ if JUDGES:
         print(f"warning: {text}", file=sys.stderr)
 
 CFG = RUN.values
+# What is fetched may be newer in its storage, which Snakemake finds out after this: times count then.
+FETCHED = CFG["storage"]
 DATA = RUN.data
 RESULT = RUN.result
 DEFINITION = RUN.definition
@@ -106,7 +108,7 @@ def flag_of(request):
 
 def made_by(step, paths):
     """Results of another step as inputs: their times count where it runs, and never else."""
-    return paths if stale(step) else [ancient(path) for path in paths]
+    return paths if stale(step) or FETCHED else [ancient(path) for path in paths]
 
 
 def results(names):
@@ -130,7 +132,8 @@ def unhurried(paths):
     """
     now = time.time()
     known = {path: os.path.getmtime(path) for path in paths if os.path.exists(path)}
-    return [ancient(path) for path in paths if known.get(path, 0) <= now]
+    kept = [path for path in paths if known.get(path, 0) <= now]
+    return [path if path in FETCHED else ancient(path) for path in kept]
 
 
 def made(paths):
@@ -161,6 +164,18 @@ def script(name, request, arguments=""):
 
 def request_of(step):
     return STEPS[step].request
+
+
+def fetch_flag(wildcards):
+    return flag(STEPS.fetching(wildcards.path))
+
+
+def fetch_request(wildcards):
+    return request_of(STEPS.fetching(wildcards.path))
+
+
+def fetched_file(wildcards):
+    return storage(FETCHED[wildcards.path])
 
 
 DATA_PARTS = data_parts.parts(CFG["preprocess"])

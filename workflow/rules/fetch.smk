@@ -1,14 +1,14 @@
-# Files from a storage, through Snakemake's storage plugins: the address tells which plugin.
+# Files from a storage, through Snakemake's storage plugins: the address tells which plugin. Whether a
+# file there has changed, Snakemake tells by its time; another address is another file.
 
 import re
-
-FETCHED = CFG["storage"]
 
 if FETCHED:
 
     rule fetch:
         input:
-            lambda wildcards: storage(FETCHED[wildcards.path]),
+            fetch_flag,
+            file=fetched_file,
         output:
             "{path}",
         log:
@@ -17,7 +17,9 @@ if FETCHED:
             path="|".join(map(re.escape, FETCHED)),
         conda:
             ENVIRONMENT
+        params:
+            script=script("fetch", fetch_request),
         message:
             "Fetching {wildcards.path}"
         shell:
-            "cp -- {input:q} {output:q} 2> {log:q}"
+            "{params.script} --file={input.file:q} --out={output:q} --log={log:q}"
