@@ -57,19 +57,14 @@ class DataFiles:
         return [name for s in sets for name in self.planned.get(s, [])]
 
     def awaited(self, stage: str) -> list[str]:
-<<<<<<< HEAD
         """What has to be there before a stage begins: also what is fetched, and labelled sets."""
-        made = [name for s in preprocess.LABELLED_SETS for name in self.planned.get(s, [])]
-        return list(dict.fromkeys([*self.of_stage(stage), *made, *self.fetched]))
-=======
-        """What has to be there before a stage begins: also what is fetched or made for any."""
         return list(dict.fromkeys([*self.of_stage(stage), *self.arriving]))
 
     @property
     def arriving(self) -> list[str]:
         """What is made or fetched: code of any stage may read it unasked."""
-        return [*(name for names in self.planned.values() for name in names), *self.fetched]
->>>>>>> h-oracle
+        made = [name for s in preprocess.LABELLED_SETS for name in self.planned.get(s, [])]
+        return [*made, *self.fetched]
 
     @cached_property
     def predicted(self) -> list[str]:
