@@ -62,7 +62,7 @@ class DataFiles:
 
     @property
     def arriving(self) -> list[str]:
-        """What is fetched, and labelled sets that are made: code of any stage may read it."""
+        """What is made or fetched: code of any stage may read it unasked."""
         made = [name for s in preprocess.LABELLED_SETS for name in self.planned.get(s, [])]
         return [*made, *self.fetched]
 

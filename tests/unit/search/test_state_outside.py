@@ -24,7 +24,6 @@ def told() -> Iterator[Told]:
 
 AVERAGED = DEFINITION.replace(
     "    def fit_epoch(self, train):\n",
-<<<<<<< HEAD
     """        self.average = {k: v.clone() for k, v in network.state_dict().items()}
 
     def fit_batch(self, x, y):
@@ -39,21 +38,6 @@ AVERAGED = DEFINITION.replace(
         row = super().evaluate(loader)
         self.network.load_state_dict(kept)
         return row
-=======
-    """        average = torch.optim.swa_utils.AveragedModel(network).eval()
-        self.average = lambda: average  # as an attribute it would be held
-
-    def fit_batch(self, x, y):
-        found = super().fit_batch(x, y)
-        self.average().update_parameters(self.network)
-        return found
-
-    def forward(self, x):
-        if self.network.training:
-            return super().forward(x)
-        y = self.average()(x)
-        return y, y
->>>>>>> h-models
 
     def fit_epoch(self, train):
 """,
@@ -62,19 +46,11 @@ SAVED = (
     AVERAGED
     + """
     def save(self, path=None):
-<<<<<<< HEAD
         return super().save(path) | {"average": self.average}
 
     def load(self, state):
         super().load(state)
         self.average = dict(state["average"])
-=======
-        return super().save(path) | {"average": self.average().state_dict()}
-
-    def load(self, state):
-        super().load(state)
-        self.average().load_state_dict(state["average"])
->>>>>>> h-models
 """
 )
 NOISY = (
