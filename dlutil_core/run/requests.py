@@ -68,6 +68,7 @@ def stale_flag(writes: bool) -> str:
     link, target = FOLDER / "stale", FOLDER / "stale.target"
     if writes:
         FOLDER.mkdir(parents=True, exist_ok=True)
+        _clear(link, target.name)
         # Never the same twice: without the profile, Snakemake compares the content of small files.
         text = f"Steps with this input are to be made: {time.time_ns()}\n"
         target.write_text(text, encoding="utf-8")
@@ -77,3 +78,10 @@ def stale_flag(writes: bool) -> str:
                 link.symlink_to(target.name)
         os.utime(link, (LONG_AGO, LONG_AGO), follow_symlinks=False)
     return str(link)
+
+
+def _clear(link: Path, name: str) -> None:
+    """Remove what is no link to this name: a copy of the folder may have followed it."""
+    found = os.readlink(link) if link.is_symlink() else None
+    if found != name and os.path.lexists(link):
+        link.unlink()

@@ -158,6 +158,20 @@ class Oracle(RuleBasedStateMachine):
 
         self._happens(f"lost .snakemake/{what}", lose, runs)
 
+    @rule(with_times=st.booleans(), runs=RUNS)
+    def copy_all(self, with_times: bool, runs: bool) -> None:
+        """The project is another folder, in which there are no links any more."""
+
+        def change() -> None:
+            old = self.project.folder
+            new = Path(tempfile.mkdtemp(dir=self.folder)) / "project"
+            shutil.copytree(old, new, copy_function=shutil.copy2 if with_times else shutil.copyfile)
+            shutil.rmtree(old)
+            self.project = Project(new, self.project.repository, self.project.environment)
+            self.start = Start()
+
+        self._happens(f"copied elsewhere, with times: {with_times}", change, runs)
+
     @rule(directory=st.sampled_from(["", "a", "b"]), absolute=st.booleans(), runs=RUNS)
     def start_elsewhere(self, directory: str, absolute: bool, runs: bool) -> None:
         def change() -> None:
