@@ -38,6 +38,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     except OSError as error:
         if error.errno in DISK_ERRORS:
             raise disk_error(target, error) from error
+        if target.is_dir():
+            raise UserError(f"{target}: is a folder where a file belongs; move it away") from error
         raise
     finally:
         with suppress(FileNotFoundError):

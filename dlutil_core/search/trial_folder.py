@@ -17,6 +17,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -100,6 +101,8 @@ class TrialFolder:
                 fcntl.flock(handle, fcntl.LOCK_EX)
             for leftover in self.folder.glob(".*.tmp"):  # of a process that was killed
                 leftover.unlink(missing_ok=True)
+            for foreign in filter(Path.is_dir, self.folder.iterdir()):
+                shutil.rmtree(foreign)
             yield
         finally:
             # Closing alone would not do: processes of a DataLoader hold the same lock.
@@ -215,7 +218,7 @@ class TrialFolder:
         return self.reads.keep(str(found.get("reads", "")))
 
     def _read(self, path: Path) -> dict[str, Any] | None:
-        if not path.exists():
+        if not path.is_file():
             return None
         from dlutil_core.model.checkpoint import DamagedCheckpoint, read_checkpoint
 
@@ -234,7 +237,7 @@ class TrialFolder:
     def _config(self) -> dict[str, Any] | None:
         try:
             found = files.read_json(self.folder / "config.json")
-        except UserError:
+        except (UserError, OSError):
             return None
         if not isinstance(found, dict):
             return None
@@ -250,7 +253,7 @@ class TrialFolder:
     def _history(self, found: dict[str, Any]) -> list[EpochRow]:
         path = self.folder / "history.csv"
         wanted = found.get("history")
-        if not isinstance(wanted, dict) or not path.exists():
+        if not isinstance(wanted, dict) or not path.is_file():
             return []
         if sha256_file(path) != wanted.get("sha256"):
             log.warning("warning: %s does not match its checksum; it is not used", path)
