@@ -242,7 +242,7 @@ def test_a_folder_where_a_result_belongs_is_refused(path: str) -> None:
         stale()
 
 
-@pytest.mark.parametrize("future", [0, time.time() + 86400, 2**33])
+@pytest.mark.parametrize("future", [0, time.time() + 86400, 2**33], ids=["none", "tomorrow", "far"])
 def test_results_that_are_oddly_dated_get_the_present_time(future: float) -> None:
     for path in (*Path("out").rglob("*"), Path("data/train.h5")):
         os.utime(path, (future, future))
