@@ -12,8 +12,8 @@ from dlutil_core.job.step import Made
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
 from dlutil_core.search.plan import Plan
 from dlutil_core.search.winner import select_best
+from dlutil_core.trained.kept_files import ENTRY, keep_definition
 from dlutil_core.trained.provenance import read_beside, training_data, training_provenance
-from dlutil_core.trained.source import ENTRY, keep_definition
 
 
 def main(arguments: argparse.Namespace) -> Made:

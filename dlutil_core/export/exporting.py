@@ -28,9 +28,9 @@ from dlutil_core.export.networks import export_network
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.model.checkpoint import read_checkpoint
 from dlutil_core.model.safetensors_file import write_tensors
+from dlutil_core.trained.kept_files import ENTRY, copy_definition
 from dlutil_core.trained.load import restore_model, trained_run
 from dlutil_core.trained.provenance import recorded_env
-from dlutil_core.trained.source import ENTRY, copy_definition
 
 PACKAGE = Path(__file__).resolve().parents[1]
 STARTS = (

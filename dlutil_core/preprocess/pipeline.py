@@ -90,6 +90,7 @@ class _Run:
         with ExitStack() as stack, disk_full_is_a_sentence(self.data):
             stats = [stack.enter_context(atomic_path(self._stats_path(n))) for n in names]
             paths = [stack.enter_context(atomic_path(self.data / f"{n}.h5")) for n in names]
+            told = None if self.later else stack.enter_context(atomic_path(self.data / ENCODING))
             for name, path in zip(names, paths, strict=True):
                 output = SetOutput(path, self.encoder.alphabet, self.plan.options.compression)
                 self.outputs[name] = output
@@ -101,8 +102,8 @@ class _Run:
             for name, path in zip(names, stats, strict=True):
                 summary = {"file": f"{name}.h5"} | self.outputs[name].summary() | found[name]
                 write_json(path, summary)
-            if not self.later:
-                write_json(self.data / ENCODING, {"width": self.widths.width})
+            if told is not None:
+                write_json(told, {"width": self.widths.width})
         for name, output in self.outputs.items():
             log.info(f"{self.data / name}.h5: {output.records} records")
 

@@ -18,8 +18,9 @@ from dlutil_core.job.loaded_run import LoadedRun, set_up_torch
 from dlutil_core.job.run_spec import RunSpec, hashed_env
 from dlutil_core.model.checkpoint import read_checkpoint
 from dlutil_core.model.options import TrainingOptions
+from dlutil_core.trained.kept_files import kept_source, search_path
 from dlutil_core.trained.provenance import recorded_env
-from dlutil_core.trained.source import KeptSource, kept_source, search_path
+from dlutil_core.trained.source import KeptSource
 
 
 class KeptRun(LoadedRun):

@@ -210,7 +210,7 @@ def check_output(data: Path) -> None:
     """Every set is whole: as many names, labels and statistics as records, all numbers finite."""
     written = sorted(data.iterdir())
     sets = [path for path in written if path.suffix == ".h5"]
-    assert sets and len(written) == 2 * len(sets), written
+    assert sets and len(written) == 2 * len(sets) + 1, written  # and encoding.json
     for path in sets:
         stats = json.loads(path.with_suffix(".stats.json").read_text())
         with h5py.File(path) as file:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.run.checks import check
 from dlutil_core.run.run_config import RunConfig
 
 # What `main.py` sees before anything runs: (what is done to the project, flags, the sentence).
@@ -219,7 +220,7 @@ def test_configs_are_refused_in_one_sentence(fresh: Path, monkeypatch: Any) -> N
     for changes, pieces in CONFIGS.values():
         front.write_config(fresh, **changes)
         with pytest.raises(UserError) as caught:
-            RunConfig(yaml.safe_load((fresh / "config.yaml").read_text())).check()
+            check(RunConfig(yaml.safe_load((fresh / "config.yaml").read_text())))
         for piece in pieces:
             assert piece in str(caught.value)
 

@@ -134,13 +134,15 @@ def test_a_changed_training_part_is_warned_of_once_and_a_changed_test_part_is_no
     assert plain.output.count(sentence) == 1, plain.output
 
 
-def test_weights_that_do_not_fit_a_changed_model_are_a_sentence(copied: Path) -> None:
+def test_a_changed_model_is_not_put_under_the_weights_that_were_trained(copied: Path) -> None:
+    before = (copied / "out" / "predictions" / "test.h5.npy").read_bytes()
     text = (copied / "def.py").read_text()
     (copied / "def.py").write_text(text.replace("(4, 8)", "(4, 9)").replace("(8, 1)", "(9, 1)"))
     shutil.rmtree(copied / "out" / "predictions")
     done = front.run_main(copied, "-p", "test.h5", SCALE="2")
-    front.one_sentence(done, "out/best/model.pt", "do not fit", "def.py", "--hyper")
-    assert not list((copied / "out" / "predictions").rglob("*.*"))
+    assert done.code == 0, done.output
+    assert "the model is that of out/best/definition/def.py" in done.output
+    assert (copied / "out" / "predictions" / "test.h5.npy").read_bytes() == before
 
 
 def test_debug_prints_network_and_optimizer_and_keeps_apart(copied: Path) -> None:

@@ -106,11 +106,15 @@ def test_load_says_what_is_missing(finished: Project, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no trained model"):
         dlutil_core.load(tmp_path)
     shutil.copytree(finished.result, tmp_path / "out", ignore=shutil.ignore_patterns("logs"))
+    assert dlutil_core.load(tmp_path / "out").config == CONFIGURATION
+    # As version 0.1 left a result folder: without the model's source.
+    shutil.rmtree(tmp_path / "out" / "best" / "definition")
     with pytest.raises(UserError, match=r"give the path of def\.py"):
         dlutil_core.load(tmp_path / "out")
     model = dlutil_core.load(tmp_path / "out", str(finished.folder / "def.py"))
     assert model.config == CONFIGURATION
     shutil.copytree(finished.result, tmp_path / "moved" / "out")
+    shutil.rmtree(tmp_path / "moved" / "out" / "best" / "definition")
     with pytest.raises(UserError, match="is not there any more"):
         dlutil_core.load(tmp_path / "moved" / "out")
 

@@ -242,6 +242,5 @@ def test_the_same_bytes_again(bench, tmp_path):
     bench.data = tmp_path / "elsewhere"
     bench.run(section)
     assert before == {f.name: f.read_bytes() for f in bench.data.iterdir()}
-    assert sorted(before) == sorted(
-        f"{s}{e}" for s in ("train", "valid", "test") for e in (".h5", ".stats.json")
-    )
+    sets = [f"{s}{e}" for s in ("train", "valid", "test") for e in (".h5", ".stats.json")]
+    assert sorted(before) == sorted([*sets, "encoding.json"])

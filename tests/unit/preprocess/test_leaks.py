@@ -13,7 +13,8 @@ COMPLEMENT = str.maketrans("ACGTUN", "TGCAAN")
 
 
 def told(caplog, word: str) -> list[str]:
-    return [r.getMessage() for r in caplog.records if word in r.getMessage()]
+    warned = [r for r in caplog.records if r.levelname == "WARNING"]
+    return [r.getMessage() for r in warned if word in r.getMessage()]
 
 
 def drawn(count: int, length: int, seed: int = 1, letters: str = "ACGT") -> list[str]:

@@ -236,7 +236,7 @@ def test_leftovers_of_a_killed_run_are_removed(bench):
     (bench.data / ".other.h5.123.tmp").write_text("not ours")
     bench.run({"predict": {"new": {"sequences": peaks(bench)}}})
     names = sorted(path.name for path in bench.data.iterdir())
-    assert names == [".other.h5.123.tmp", "new.h5", "new.stats.json"]
+    assert names == [".other.h5.123.tmp", "encoding.json", "new.h5", "new.stats.json"]
 
 
 def test_label_statistics(bench):

@@ -119,8 +119,11 @@ def test_the_core_knows_nothing_of_snakemake() -> None:
 
 
 def test_imports_are_absolute() -> None:
-    """So that the direction of each can be read where it stands."""
-    assert [inside(p) for p in MODULES if any(n.startswith(".") for n in imported(p))] == []
+    """So that the direction of each can be read where it stands. What records reads is also loaded
+    from a folder of its own, in processes that have no dlutil.
+    """
+    relative = [inside(p) for p in MODULES if any(n.startswith(".") for n in imported(p))]
+    assert relative == ["definition/open_events.py"]
 
 
 def test_what_starts_in_a_moment_loads_no_torch() -> None:

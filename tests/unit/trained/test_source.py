@@ -22,9 +22,9 @@ from dlutil_core.fingerprint.analysis import analyse
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.run_spec import RunSpec, hashed_env
 from dlutil_core.model.checkpoint import write_checkpoint
+from dlutil_core.trained.kept_files import ENTRY, keep_definition, kept_source
 from dlutil_core.trained.load import restore_model
 from dlutil_core.trained.provenance import training_provenance
-from dlutil_core.trained.source import ENTRY, keep_definition, kept_source
 
 torch.set_num_threads(1)
 
