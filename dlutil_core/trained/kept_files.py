@@ -1,4 +1,4 @@
-"""The files of a trained model's source: `best/definition/` holds `def.py` and its local modules."""
+"""The files of a trained model's source, in `best/definition/`: `def.py`, its local modules."""
 
 from __future__ import annotations
 
