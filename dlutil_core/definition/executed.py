@@ -262,7 +262,9 @@ def line_in(error: BaseException, path: str) -> int | None:
     wanted = {os.path.abspath(path), os.path.realpath(path)}
     found: int | None = None
     cause: BaseException | None = error
-    while cause is not None:
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:  # one raised from itself is its own cause
+        seen.add(id(cause))
         frames = traceback.extract_tb(cause.__traceback__)
         lines = [f.lineno for f in frames if f.filename in wanted and f.lineno]
         found = lines[-1] if lines else found

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from dlutil_core.batch_generator import MatrixBatchGenerator
 from dlutil_core.common.errors import UserError
-from dlutil_core.definition.executed import Definition, is_one_shot, told
+from dlutil_core.definition.executed import Definition, is_one_shot, line_in, told
 
 MODEL = """
 import numpy as np
@@ -313,3 +313,9 @@ def test_a_cause_is_told_with_the_line_where_it_arose(tmp_path: Path) -> None:
     found = made(tmp_path, text)
     line = text.splitlines().index("def inner(): return np.ones(2) + np.ones(3)") + 1
     refused(lambda: found.call("outer", found.module.outer), f"line {line}: shapes differ")
+
+
+def test_an_exception_that_is_its_own_cause_has_an_end() -> None:
+    error = ValueError("no")
+    error.__cause__ = error
+    assert line_in(error, "def.py") is None
