@@ -145,6 +145,11 @@ def everything():
     return made(results(result_files.result_files(RUN)))
 
 
+def listed(paths):
+    """Paths behind one flag: one that begins with a dash would be taken for a flag itself."""
+    return [f"./{path}" if str(path).startswith("-") else str(path) for path in paths]
+
+
 def script(name, request, arguments=""):
     """The command that runs a script for a step, as a function of a job's wildcards.
 

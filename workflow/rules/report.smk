@@ -47,7 +47,8 @@ rule report:
     params:
         script=script("report", request_of("report"), arguments_of_report(RUN)),
         result=subpath(output.page, parent=True),
+        statistics=listed(in_data(result_files.statistics(RUN))),
     message:
         "Writing the report"
     shell:
-        "{params.script} --result={params.result:q} --log={log:q} --statistics {input.statistics:q}"
+        "{params.script} --result={params.result:q} --log={log:q} --statistics {params.statistics:q}"

@@ -19,7 +19,7 @@ rule select:
         ENVIRONMENT
     params:
         script=script("select_best", request_of("best"), TRAIN_ARGUMENTS),
-        folders=results([f"search/bracket-{number}" for number in BRACKETS]),
+        folders=listed(results([f"search/bracket-{number}" for number in BRACKETS])),
         out=subpath(output[0], parent=True),
     message:
         "Picking the best model"

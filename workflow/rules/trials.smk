@@ -52,8 +52,9 @@ rule ranking:
         ENVIRONMENT
     params:
         script=script("rank", ranking_request),
+        slots=lambda _, input: listed(input.slots),
     message:
         "Ranking rung {wildcards.rung} of bracket {wildcards.bracket}"
     shell:
         "{params.script} --plan={input.plan:q} --bracket={wildcards.bracket}"
-        " --rung={wildcards.rung} --out={output:q} --log={log:q} --slots {input.slots:q}"
+        " --rung={wildcards.rung} --out={output:q} --log={log:q} --slots {params.slots:q}"
