@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from dlutil_core.common.result_folder import PLAN
+from dlutil_core.common.wording import counted
 from dlutil_core.run.config import validated
 from dlutil_core.search.plan import FIXED, Schedule, schedule
 from dlutil_core.watch.state import State, read_state
-from dlutil_core.watch.text import counted, duration, size_text, table
+from dlutil_core.watch.text import duration, size_text, table
 
 
 def plan_text(config: Mapping[str, Any], result: Path) -> str:

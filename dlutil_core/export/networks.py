@@ -16,6 +16,7 @@ import torch
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_json
+from dlutil_core.common.wording import shortened
 from dlutil_core.job.loaded_run import LoadedRun
 
 TOLERANCE = 1e-4
@@ -126,5 +127,4 @@ def _leaves(output: Any) -> list[torch.Tensor]:
 
 
 def _short(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return f"{text[:157]}..." if len(text) > 160 else text
+    return shortened(str(error), 160) or type(error).__name__

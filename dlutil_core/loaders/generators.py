@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,11 @@ class BatchGenerator:
         self.drop_last = drop_last
         self.reverse_complement = reverse_complement
         self.turner = Turner(reverse_complement, reverse_labels)
+
+    @cached_property
+    def device_tables(self) -> dict[Any, Any]:
+        """What devices hold of this generator's table, by device and type of numbers."""
+        return {}
 
     @property
     def has_labels(self) -> bool:

@@ -57,7 +57,7 @@ class Column:
         return tensor
 
 
-class ResidentTable:
+class DeviceTable:
     """Inputs and labels of a generator on a device."""
 
     def __init__(self, x: Any, y: Any, device: torch.device, dtype: torch.dtype) -> None:
@@ -122,7 +122,7 @@ def _has_nan(leaf: Any) -> bool:
     return not isinstance(leaf, torch.Tensor) or bool(leaf.isnan().any())
 
 
-def _indexed(loader: BatchGenerator, table: ResidentTable, piece: int | None) -> Iterator[Any]:
+def _indexed(loader: BatchGenerator, table: DeviceTable, piece: int | None) -> Iterator[Any]:
     """What `BatchGenerator.__iter__` gives, from a table on the device."""
     ordering, augmenting = loader.generators()
     order: Any = loader.order(ordering)
@@ -148,19 +148,19 @@ def _cut(tree: Any, rows: slice) -> Any:
 
 def _table_of(
     loader: BatchGenerator, device: torch.device, dtype: torch.dtype
-) -> ResidentTable | None:
+) -> DeviceTable | None:
     """The loader's table on the device, made once; `None` where batches need more than rows."""
     if not _is_plain(loader):
         return None
     found = loader.plain_table()
     if found is None or not all(_can_move(leaf) for leaf in _leaves(*found)):
         return None
-    held: dict[Any, ResidentTable] = loader.__dict__.setdefault("_resident", {})
+    held: dict[Any, DeviceTable] = loader.device_tables
     key = (device, dtype)
     if key not in held or not held[key].is_of(*found):
         if not _fits(sum(leaf.nbytes for leaf in _leaves(*found)), device):
             return None
-        held[key] = ResidentTable(*found, device, dtype)
+        held[key] = DeviceTable(*found, device, dtype)
     return held[key]
 
 
@@ -189,7 +189,7 @@ def _fits(size: int, device: torch.device) -> bool:
 
 
 def _of_input(leaf: Any, dtype: torch.dtype) -> list[torch.dtype]:
-    """As `rows.as_input` and then the model: arrays become float32, and the floats
+    """As `batching.as_input` and then the model: arrays become float32, and the floats
     what the network takes."""
     if isinstance(leaf, np.ndarray):
         return _distinct(_torch_type(leaf), [torch.float32, dtype])
@@ -197,7 +197,7 @@ def _of_input(leaf: Any, dtype: torch.dtype) -> list[torch.dtype]:
 
 
 def _of_label(leaf: Any, dtype: torch.dtype) -> list[torch.dtype]:
-    """As `rows.as_label` and then the model: whole numbers become int64."""
+    """As `batching.as_label` and then the model: whole numbers become int64."""
     if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "iub":
         return _distinct(_torch_type(leaf), [torch.int64])
     return _of_input(leaf, dtype)

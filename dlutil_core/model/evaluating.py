@@ -10,6 +10,7 @@ from torch import nn
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.nested import tree_length, tree_map
+from dlutil_core.common.wording import shortened
 from dlutil_core.loaders import on_device
 from dlutil_core.loaders.pieces import common_length, cut, gives_records
 from dlutil_core.loaders.prediction_order import check_prediction_loader
@@ -223,8 +224,8 @@ class ForwardPasses(DeviceTensors):
             return {str(key): float(value) for key, value in found.items()}
         except (AttributeError, TypeError, ValueError):
             raise UserError(
-                f"{type(self).__name__}.{name} returned {str(found)[:80]}, but must return a "
-                "dictionary of numbers"
+                f"{type(self).__name__}.{name} returned {shortened(str(found), 80)}, but must "
+                "return a dictionary of numbers"
             ) from None
 
 

@@ -11,6 +11,7 @@ from torch.nn.parameter import UninitializedParameter
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.common.wording import shortened
 
 BY_BATCH = (OneCycleLR, CyclicLR)
 """Schedulers that torch says to step after every batch."""
@@ -24,9 +25,8 @@ def check_scheduler(scheduler: Any, optimizer: torch.optim.Optimizer) -> None:
     if isinstance(scheduler, (type, torch.optim.Optimizer)) or not all(
         hasattr(scheduler, name) for name in needed
     ):
-        shown = " ".join(repr(scheduler).split())[:60]
         raise UserError(
-            f"scheduler is {shown}, but must be a scheduler of the "
+            f"scheduler is {shortened(repr(scheduler), 60)}, but must be a scheduler of the "
             "learning rate, for example StepLR(optimizer, 10)"
         )
     if getattr(scheduler, "optimizer", optimizer) is not optimizer:
@@ -80,9 +80,9 @@ def check_optimizer(optimizer: Any, network: torch.nn.Module, own_step: bool) ->
         Whether the model has a training step of its own.
     """
     if not isinstance(optimizer, torch.optim.Optimizer):
-        shown = " ".join(repr(optimizer).split())[:60]
         raise UserError(
-            f"optimizer is {shown}, but must be one of torch.optim over network.parameters()"
+            f"optimizer is {shortened(repr(optimizer), 60)}, but must be one of torch.optim over "
+            "network.parameters()"
         )
     name = type(optimizer).__name__
     closure = inspect.signature(optimizer.step).parameters.get("closure")

@@ -15,6 +15,7 @@ from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
 from dlutil_core.common.reads import Read
 from dlutil_core.common.terminal import ProgressLine
+from dlutil_core.common.wording import counted
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.search import leaderboard
 from dlutil_core.search.outcome import OUT_OF_MEMORY, Outcome, outcome, promoted, ranked
@@ -164,13 +165,11 @@ class BracketRun:
         if order and order[0].score is not None:
             best = f", best score {order[0].score:.6g} (trial {order[0].trial})"
         log.info(
-            "bracket %d rung %d: %d trial%s to %d epoch%s%s%s",
+            "bracket %d rung %d: %s to %s%s%s",
             self.bracket.number,
             rung,
-            len(order),
-            "" if len(order) == 1 else "s",
-            budget,
-            "" if budget == 1 else "s",
+            counted(len(order), "trial"),
+            counted(budget, "epoch"),
             best,
             f", {failed} failed" if failed else "",
         )

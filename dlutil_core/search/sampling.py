@@ -19,6 +19,7 @@ from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
 from dlutil_core.common.reads import Read
 from dlutil_core.common.seeds import seed_everything, trial_seed
+from dlutil_core.common.wording import counted, shortened
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.run_spec import RunSpec
 from dlutil_core.search.plan import FIXED, Plan, Schedule, Trial, schedule
@@ -58,9 +59,12 @@ def write_plan(
             spec.definition,
         )
     Plan.of(made, spec.seed, trials).write(out)
-    counts = (made.trial_count, "trial"), (len(made.brackets), "bracket"), (made.epochs, "epoch")
-    trials_text, brackets_text, epochs_text = (f"{n} {w}{'s' * (n != 1)}" for n, w in counts)
-    log.info("plan: %s in %s, %s in all", trials_text, brackets_text, epochs_text)
+    log.info(
+        "plan: %s in %s, %s in all",
+        counted(made.trial_count, "trial"),
+        counted(len(made.brackets), "bracket"),
+        counted(made.epochs, "epoch"),
+    )
     return loaded.reads() if loaded.is_loaded else ()
 
 
@@ -174,7 +178,4 @@ def _plain(value: Any, source: str, key: str) -> Any:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
-    if len(text) > 60:
-        text = text[:57] + "..."
-    return f"{text} ({type(value).__name__})"
+    return f"{shortened(repr(value), 60)} ({type(value).__name__})"

@@ -8,8 +8,9 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlutil_core.common.wording import counted
 from dlutil_core.watch.state import BracketState, RungState, State, read_state
-from dlutil_core.watch.text import counted, duration, facts, summary
+from dlutil_core.watch.text import duration, facts, summary
 
 if TYPE_CHECKING:
     from rich.console import Console, Group

@@ -52,11 +52,6 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 trial`, `2 trials`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def duration(seconds: float) -> str:
     """Seconds in the two largest units."""
     if seconds < 60:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.common.wording import counted
 from dlutil_core.model import metrics
 from dlutil_core.model.checks.alignment import aligned, check_shapes
 from dlutil_core.model.criterion import is_elementwise, is_of_classes
@@ -38,8 +39,8 @@ def check_weights(weights: torch.Tensor | None, y_pred: torch.Tensor, columns: b
     classes = 2 if classes == 1 and not columns else classes
     if weights is not None and len(weights) != classes:
         raise UserError(
-            f"class_weights has {len(weights)} number{'s' * (len(weights) != 1)}, but the network "
-            f"has {classes} class{'es' * (classes != 1)}: give one for each"
+            f"class_weights has {counted(len(weights), 'number')}, but the network has "
+            f"{counted(classes, 'class', 'classes')}: give one for each"
         )
 
 
