@@ -28,6 +28,12 @@ USED = tuple(CORE + room + os.sep for room in ("loaders", "model"))
 
 STDLIB = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
 STDLIB_FRAMES = (STDLIB, os.path.dirname(os.__file__) + os.sep, "<frozen ")
+IMPORTING = (
+    "<frozen importlib",
+    *(home + name for home in STDLIB_FRAMES[:2] for name in ("importlib/", "linecache.py")),
+    *(home + "pkgutil.py" for home in STDLIB_FRAMES[:2]),
+)
+"""What looks for modules and installed packages along `sys.path`, and for lines of code to show."""
 CODE = (".py", ".pyc")
 
 active: tuple[Recorder, ...] = ()
@@ -146,7 +152,7 @@ def _is_of_user(frame: FrameType | None, code: bool) -> bool:
         if frame is None:
             return True
         name = frame.f_code.co_filename
-        if code and (name.startswith("<frozen importlib") or name.endswith("/linecache.py")):
+        if code and name.startswith(IMPORTING):
             return False
         if not name.startswith(STDLIB_FRAMES) or "site-packages" in name:
             return not name.startswith(CORE) or name.startswith(USED)

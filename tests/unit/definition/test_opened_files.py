@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import glob
+import importlib.metadata
+import importlib.util
 import multiprocessing
 import os
 import pathlib
+import pkgutil
 import signal
 import sqlite3
 import subprocess
@@ -371,3 +374,15 @@ def test_a_process_that_is_recorded_records_too(opened: OpenedFiles, here: Path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str([str(here / "a.h5")])
     assert names(opened, here) == ["a.h5"]
+
+
+def test_looking_for_packages_is_no_listing(
+    opened: OpenedFiles, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries ask for versions, which lists every folder of `sys.path`, the definition's too."""
+    monkeypatch.syspath_prepend(str(here))
+    opened.start()
+    assert list(importlib.metadata.distributions())
+    assert list(pkgutil.iter_modules([str(here)])) == []
+    assert importlib.util.find_spec("no_such_module") is None
+    assert names(opened, here, FOLDER) == []
