@@ -16,10 +16,16 @@ from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.common.identity import identity_path
 from dlutil_core.common.logs import ERROR_PREFIX
 from dlutil_core.common.run_lock import RunLock
+from dlutil_core.common.shown_text import shown
 from dlutil_core.run.judge import Judge
 from dlutil_core.run.requests import Requests
 from dlutil_core.run.run_config import RunConfig
 from dlutil_core.run.warnings import run_warnings
+
+
+def say(text: str) -> None:
+    """Say something on the terminal, without what would change how it shows."""
+    print(shown(text), file=sys.stderr, flush=True)
 
 
 class Lifecycle:
@@ -45,11 +51,11 @@ class Lifecycle:
         try:
             self._take_over()
         except (UserError, OSError) as error:
-            print(f"{ERROR_PREFIX}{_sentence(self.run, error)}", file=sys.stderr, flush=True)
+            say(f"{ERROR_PREFIX}{_sentence(self.run, error)}")
             # Snakemake would go on after an exception here.
             os._exit(1)
         for text in run_warnings(self.run):
-            print(f"warning: {text}", file=sys.stderr)
+            say(f"warning: {text}")
 
     def _take_over(self) -> None:
         folder = Path(self.run.result)
@@ -70,13 +76,13 @@ class Lifecycle:
         metrics_file, best_file = folder / "test" / "metrics.json", folder / "best" / "config.json"
         if self.run.values["evaluate"] and metrics_file.is_file():
             metrics = read_json(metrics_file)
-            print("\nTest metrics:", file=sys.stderr)
+            say("\nTest metrics:")
             for name, value in metrics.items():
-                shown = "undefined" if value is None else f"{value:.4f}"
-                print(f"  {name:<12} {shown}", file=sys.stderr)
+                text = "undefined" if value is None else f"{value:.4f}"
+                say(f"  {name:<12} {text}")
         if best_file.is_file():
-            print(f"Best configuration: {json.dumps(read_json(best_file))}", file=sys.stderr)
-        print(f"Results are in {self.run.result}/", file=sys.stderr)
+            say(f"Best configuration: {json.dumps(read_json(best_file))}")
+        say(f"Results are in {self.run.result}/")
 
     def changed(self) -> str:
         """What was changed while the run went on, as a sentence; empty where nothing was.
@@ -107,7 +113,7 @@ class Lifecycle:
                 )
             return
         for sentence in found:
-            print(f"\n{ERROR_PREFIX}{sentence}", file=sys.stderr)
+            say(f"\n{ERROR_PREFIX}{sentence}")
 
 
 def _sentence(run: RunConfig, error: UserError | OSError) -> str:

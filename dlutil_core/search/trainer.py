@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dlutil_core.common.errors import UserError
-from dlutil_core.common.files import DISK_ERRORS
+from dlutil_core.common.files import DISK_ERRORS, disk_error
 from dlutil_core.common.logs import log
 from dlutil_core.common.run_lock import check_owner, owned_by
 from dlutil_core.common.seeds import seed_everything
@@ -193,7 +193,9 @@ class Trainer:
             raise
         except BaseException as error:
             if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-                raise StoreFailure(f"the disk is full ({error})") from error
+                raise StoreFailure(
+                    str(disk_error(error.filename or store.folder, error))
+                ) from error
             self.live.pop(trial.number, None)
             rows = live.rows if live is not None else []
             status = outcomes.RAISED

@@ -21,7 +21,7 @@ from dlutil_core.run import arguments, result_files
 from dlutil_core.run.checks import check
 from dlutil_core.run.job_sizes import JobSizes
 from dlutil_core.run.judge import Judge, check_search
-from dlutil_core.run.lifecycle import Lifecycle, linked_alone
+from dlutil_core.run.lifecycle import Lifecycle, linked_alone, say
 from dlutil_core.run.odd_times import settle_times
 from dlutil_core.run.report_arguments import report_arguments as arguments_of_report
 from dlutil_core.run.requests import Requests, stale_flag
@@ -56,7 +56,7 @@ except UserError as error:
     sys.exit(f"error: {error}")
 if JUDGES:
     for text in result_warnings(RUN, JUDGE):
-        print(f"warning: {text}", file=sys.stderr)
+        say(f"warning: {text}")
 
 CFG = RUN.values
 # What is fetched may be newer in its storage, which Snakemake finds out after this: times count then.
