@@ -57,8 +57,11 @@ class DataFiles:
         return [name for s in sets for name in self.planned.get(s, [])]
 
     def awaited(self, stage: str) -> list[str]:
-        """What has to be there before a stage begins: also what is fetched, and labelled sets."""
-        return list(dict.fromkeys([*self.of_stage(stage), *self.arriving]))
+        """What has to be there before a stage begins: also what is fetched, and labelled sets,
+        unless the config says what the stage reads.
+        """
+        named = self.values["data_files"].get(stage)
+        return list(dict.fromkeys([*self.of_stage(stage), *([] if named else self.arriving)]))
 
     @property
     def arriving(self) -> list[str]:

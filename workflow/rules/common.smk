@@ -97,13 +97,14 @@ def stale(step):
 
 
 def flag(step):
-    """An input that makes Snakemake run a step which is to be made."""
-    return [local(FLAG)] if stale(step) else []
+    """An input that makes Snakemake run a step which is to be made, and is nothing to others."""
+    return [local(FLAG) if stale(step) else ancient(local(FLAG))]
 
 
 def flag_of(request):
     """The same for a step that is judged when it is asked for: a trial job, a ranking."""
-    return [local(FLAG)] if JUDGE is not None and JUDGE.wants(request) else []
+    wanted = JUDGE is not None and JUDGE.wants(request)
+    return [local(FLAG) if wanted else ancient(local(FLAG))]
 
 
 def made_by(step, paths):
