@@ -24,13 +24,13 @@ NOTING = DEFINITION.replace(
 
 
 def test_bracket_jobs_take_turns_on_the_one_gpu(slurm: Slurm, tmp_path: Path) -> None:
-    # There is no real GPU: the jobs say so and go on with the CPU, as `device: cuda` does anywhere.
+    # There is no real GPU: jobs ask the cluster for one and go on with the CPU, as `auto` does.
     changes = {
         "search": {"max_epochs": 3, "jobs": "bracket"},
-        "device": "cuda",
+        "device": "auto",
         "predict": [],
         "evaluate": False,
-        "resources": {"cpus": 1, "mem_mb": 500},
+        "resources": {"cpus": 1, "mem_mb": 500, "gpus": 1},
     }
     here = Project.make(tmp_path / "here", NOTING, **changes)
     here.succeed()
