@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.common.files import sentence_of
 from dlutil_core.common.shown_text import shown
 from dlutil_core.run.checks import check
 from dlutil_core.run.config import workflow_folder
@@ -35,8 +36,8 @@ def main(arguments: list[str], program: str = "main.py") -> int:
         run = RunConfig(config, source=program)
         check(run)
         return run_workflow(run, config, flags, passed_on)
-    except UserError as error:
-        print(f"error: {shown(str(error))}", file=sys.stderr)
+    except (UserError, OSError) as error:
+        print(f"error: {shown(sentence_of(error, program))}", file=sys.stderr)
         return 1
 
 

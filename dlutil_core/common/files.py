@@ -13,6 +13,7 @@ from typing import Any
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.run_lock import check_owner
+from dlutil_core.common.wording import shortened
 
 DISK_ERRORS = {
     errno.ENOSPC: "the disk is full",
@@ -51,6 +52,20 @@ def disk_error(path: str | os.PathLike[str], error: OSError) -> UserError:
     reason = DISK_ERRORS.get(error.errno or 0, "the disk is full")
     return UserError(
         f"{path}: cannot be written, {reason}; free some space and run the same command again"
+    )
+
+
+def sentence_of(error: UserError | OSError, place: str) -> str:
+    """One sentence for an error; for what the system refuses, with the file's name or `place`."""
+    if isinstance(error, UserError):
+        return str(error)
+    name = error.filename or place
+    if error.errno in DISK_ERRORS:
+        return str(disk_error(name, error))
+    why = (error.strerror or str(error)).lower()
+    return (
+        f"{shortened(str(name), 120)}: cannot be used ({why}); check the path and its permissions, "
+        "or give another one"
     )
 
 

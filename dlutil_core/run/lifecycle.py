@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dlutil_core.common.errors import UserError
-from dlutil_core.common.files import DISK_ERRORS, disk_error, read_json, write_json
+from dlutil_core.common.files import read_json, sentence_of, write_json
 from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.common.identity import identity_path
 from dlutil_core.common.logs import ERROR_PREFIX
@@ -51,7 +51,7 @@ class Lifecycle:
         try:
             self._take_over()
         except (UserError, OSError) as error:
-            say(f"{ERROR_PREFIX}{_sentence(self.run, error)}")
+            say(f"{ERROR_PREFIX}{sentence_of(error, self.run.result)}")
             # Snakemake would go on after an exception here.
             os._exit(1)
         for text in run_warnings(self.run):
@@ -114,18 +114,6 @@ class Lifecycle:
             return
         for sentence in found:
             say(f"\n{ERROR_PREFIX}{sentence}")
-
-
-def _sentence(run: RunConfig, error: UserError | OSError) -> str:
-    if isinstance(error, UserError):
-        return str(error)
-    if error.errno in DISK_ERRORS:
-        return str(disk_error(error.filename or run.result, error))
-    why = (error.strerror or str(error)).lower()
-    return (
-        f"{error.filename or run.result}: cannot be written ({why}); check the path and its "
-        "permissions, or give another result folder"
-    )
 
 
 def remove_leftovers(result: Path) -> None:

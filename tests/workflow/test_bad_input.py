@@ -264,3 +264,10 @@ def test_raw_files(name: str, fresh: Path) -> None:
     done = front.snakemake(fresh, "--configfile", "config.yaml", "--until", "preprocess")
     front.one_sentence(done, *pieces)
     assert not list((fresh / "made").rglob("*.h5*"))
+
+
+def test_a_path_that_no_system_takes_is_a_sentence(fresh: Path) -> None:
+    front.write_config(fresh, definition="a" * 300)
+    done = front.snakemake(fresh, "--configfile", "config.yaml", "-n")
+    assert done.code != 0 and "Traceback" not in done.output
+    assert "cannot be used (file name too long); check the path" in done.output

@@ -14,7 +14,9 @@ if (ROOT / "dlutil_core").is_dir() and str(ROOT) not in sys.path:
 from dlutil_core.run.config import check_config_files
 from dlutil_core.common.errors import UserError
 from dlutil_core.common import result_folder
+from dlutil_core.common.files import sentence_of
 from dlutil_core.common.hash_memory import HashMemory
+from dlutil_core.common.shown_text import shown
 from dlutil_core.preprocess import parts as data_parts
 from dlutil_core.preprocess import section
 from dlutil_core.run import arguments, result_files
@@ -51,9 +53,9 @@ try:
     JUDGE = Judge(STEPS, HashMemory()) if JUDGES else None
     FLAG = stale_flag(JUDGES)
     REQUESTS = Requests(JUDGES)
-except UserError as error:
+except (UserError, OSError) as error:
     # One sentence and exit code 1; an exception would print Snakemake's own traceback.
-    sys.exit(f"error: {error}")
+    sys.exit(f"error: {shown(sentence_of(error, 'config'))}")
 if JUDGES:
     for text in result_warnings(RUN, JUDGE):
         say(f"warning: {text}")
