@@ -45,17 +45,21 @@ def taken(leaf: Any, rows: Any) -> Any:
     return leaf.index_select(0, torch.as_tensor(rows, device=leaf.device))
 
 
+def input_type(stored: np.dtype) -> np.dtype:
+    """What a model takes inputs as: numbers as float32; all else as it is stored."""
+    return np.dtype(np.float32) if stored.kind in "fiub" else stored
+
+
+def label_type(stored: np.dtype) -> np.dtype:
+    """What a model takes labels as: whole numbers as int64, others as float32."""
+    return np.dtype(np.int64) if stored.kind in "iub" else input_type(stored)
+
+
 def as_input(x: Any) -> Any:
-    """Inputs as float32; tensors stay as they are."""
-    if isinstance(x, np.ndarray) and x.dtype != np.float32 and x.dtype.kind in "fiub":
-        return x.astype(np.float32)
-    return x
+    """Inputs in the type that a model takes; tensors stay as they are."""
+    return x.astype(input_type(x.dtype), copy=False) if isinstance(x, np.ndarray) else x
 
 
 def as_label(y: Any) -> Any:
-    """Labels as int64 where they are whole numbers, as float32 otherwise."""
-    if not isinstance(y, np.ndarray) or y.dtype in (np.int64, np.float32):
-        return y
-    if y.dtype.kind in "iub":
-        return y.astype(np.int64)
-    return y.astype(np.float32) if y.dtype.kind == "f" else y
+    """Labels in the type that a model takes; tensors stay as they are."""
+    return y.astype(label_type(y.dtype), copy=False) if isinstance(y, np.ndarray) else y

@@ -70,6 +70,9 @@ class BatchGenerator:
         self.reverse_complement = reverse_complement
         self.turner = Turner(reverse_complement, reverse_labels)
 
+    known_missing: tuple[Any, bool] | None = None
+    """The labels that were looked through for missing ones, and whether any are."""
+
     @cached_property
     def device_tables(self) -> dict[Any, Any]:
         """What devices hold of this generator's table, by device and type of numbers."""

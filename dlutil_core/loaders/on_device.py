@@ -7,14 +7,21 @@ batch. Wherever something of a user's own comes between, the generator is simply
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
 from dlutil_core.common.nested import tree_leaves, tree_map
-from dlutil_core.loaders.batching import RUN_BYTES, row_bytes, runs_of_batches, taken
+from dlutil_core.loaders.batching import (
+    RUN_BYTES,
+    input_type,
+    label_type,
+    row_bytes,
+    runs_of_batches,
+    taken,
+)
 from dlutil_core.loaders.generators import BatchGenerator, H5pyBatchGenerator, MatrixBatchGenerator
 
 DEVICE_SHARE = 0.5
@@ -64,10 +71,10 @@ class DeviceTable:
         self.source = (x, y)
         self.device = device
         self.row_bytes = row_bytes(x, y)
-        self.x = tree_map(lambda leaf: Column(leaf, device, _of_input(leaf, dtype)), x)
+        self.x = tree_map(lambda leaf: Column(leaf, device, _steps(leaf, dtype, input_type)), x)
         self.y = None
         if y is not None:
-            self.y = tree_map(lambda leaf: Column(leaf, device, _of_label(leaf, dtype)), y)
+            self.y = tree_map(lambda leaf: Column(leaf, device, _steps(leaf, dtype, label_type)), y)
 
     def is_of(self, x: Any, y: Any) -> bool:
         """Whether it was made of these very arrays."""
@@ -109,11 +116,11 @@ def may_miss_labels(loader: Iterable[Any]) -> bool:
     found = loader.plain_table()
     if found is None or found[1] is None:
         return True
-    held = loader.__dict__.get("_missing")
-    if held is None or held[0] is not found[1]:
-        held = found[1], any(_has_nan(leaf) for _, leaf in tree_leaves(found[1]))
-        loader.__dict__["_missing"] = held
-    return bool(held[1])
+    known = loader.known_missing
+    if known is None or known[0] is not found[1]:
+        known = found[1], any(_has_nan(leaf) for _, leaf in tree_leaves(found[1]))
+        loader.known_missing = known
+    return known[1]
 
 
 def _has_nan(leaf: Any) -> bool:
@@ -188,19 +195,16 @@ def _fits(size: int, device: torch.device) -> bool:
     return size <= DEVICE_SHARE * free
 
 
-def _of_input(leaf: Any, dtype: torch.dtype) -> list[torch.dtype]:
-    """As `batching.as_input` and then the model: arrays become float32, and the floats
-    what the network takes."""
-    if isinstance(leaf, np.ndarray):
-        return _distinct(_torch_type(leaf), [torch.float32, dtype])
-    return _distinct(leaf.dtype, [dtype] if leaf.dtype.is_floating_point else [])
-
-
-def _of_label(leaf: Any, dtype: torch.dtype) -> list[torch.dtype]:
-    """As `batching.as_label` and then the model: whole numbers become int64."""
-    if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "iub":
-        return _distinct(_torch_type(leaf), [torch.int64])
-    return _of_input(leaf, dtype)
+def _steps(
+    leaf: Any, dtype: torch.dtype, type_of: Callable[[np.dtype], np.dtype]
+) -> list[torch.dtype]:
+    """The conversions of the generator and then of the model, which gives floating numbers the
+    type that the network takes; tensors know the second alone."""
+    if not isinstance(leaf, np.ndarray):
+        return _distinct(leaf.dtype, [dtype] if leaf.dtype.is_floating_point else [])
+    taken = _torch_type(type_of(leaf.dtype))
+    wanted = [taken, dtype] if taken.is_floating_point else [taken]
+    return _distinct(_torch_type(leaf.dtype), wanted)
 
 
 def _distinct(stored: torch.dtype, wanted: list[torch.dtype]) -> list[torch.dtype]:
@@ -213,8 +217,8 @@ def _distinct(stored: torch.dtype, wanted: list[torch.dtype]) -> list[torch.dtyp
     return steps
 
 
-def _torch_type(leaf: np.ndarray) -> torch.dtype:
-    return torch.from_numpy(np.empty(0, leaf.dtype)).dtype
+def _torch_type(stored: np.dtype) -> torch.dtype:
+    return torch.from_numpy(np.empty(0, stored)).dtype
 
 
 def _leaves(x: Any, y: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -31,7 +32,7 @@ from dlutil_core.model.tensors import DeviceTensors
 Row = dict[str, float]
 
 
-class ForwardPasses(DeviceTensors):
+class ForwardPasses(DeviceTensors, ABC):
     """What has a network and a loss, and passes batches and sets through them."""
 
     eval_batch_size = 128
@@ -60,13 +61,13 @@ class ForwardPasses(DeviceTensors):
     _gave_tensor = False
     _may_miss = True  # labels may be NaN; looked up once for a loader
 
+    @abstractmethod
     def loss(self, y_true: Any, y_pred: Any) -> torch.Tensor:
         """The loss; see `BaseModel.loss`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def eval_metrics(self, y_true: Any, y_pred: Any) -> Row:
         """Metrics of a set; see `BaseModel.eval_metrics`."""
-        raise NotImplementedError
 
     @property
     def outputs_are_classes(self) -> bool:

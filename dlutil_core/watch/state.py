@@ -133,10 +133,10 @@ def read_state(result: Path, now: float) -> State:
     brackets, best = [], []
     remaining = 0
     for planned in plan.brackets:
-        bracket, outcomes, todo = _bracket_state(planned, trials, patience, now)
+        bracket, outcomes, epochs = _bracket_state(planned, trials, patience, now)
         brackets.append(bracket)
         best += outcomes
-        remaining += todo
+        remaining += epochs
     order = [o for o in ranked(best) if not o.failed]
     return State(plan, brackets, trials, order[0] if order else None, remaining, now)
 

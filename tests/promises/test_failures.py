@@ -200,7 +200,7 @@ def test_a_worker_that_is_killed_once(failing: Failing, unharmed: Project) -> No
 def test_a_worker_that_is_killed_always(failing: Failing, unharmed: Project) -> None:
     done = failing.run(t4=("killed", 2))
     assert done.code != 0
-    assert failing.note.read_text() == "xxx"
+    assert failing.note.read_text() == 3 * "x"
     config = unharmed.plan["trials"][4]["config"]
     assert len(done.sentences) == 1
     assert done.sentences[0].startswith(

@@ -80,25 +80,31 @@ def _of_set(
 
 
 def _warn_of_strands(turned: dict[tuple[str, str], Repeats], lookup: _Names) -> None:
-    for (first, second), repeats in turned.items():
-        pair = lookup.pair(first, second, repeats)
-        if pair is not None:
-            log.warning(
-                f"warning: {repeats.count} records of {second} are reverse complements of records"
-                f" of {first}, for example {pair[1]!r} of {pair[0]!r}: results on {second} would"
-                " look too good; remove them from one of the sets"
-            )
+    _warn_of(
+        turned,
+        lookup,
+        "{count} records of {second} are reverse complements of records of {first}, for example"
+        " {one!r} of {other!r}: results on {second} would look too good; remove them from one of"
+        " the sets",
+    )
 
 
 def _warn_of_overlaps(overlaps: dict[tuple[str, str], Repeats], lookup: _Names) -> None:
-    for (first, second), repeats in overlaps.items():
+    _warn_of(
+        overlaps,
+        lookup,
+        "{count} records of {second} overlap records of {first} in the genome, for example {one!r}"
+        " overlaps {other!r}: results on {second} would look too good; split by chromosome, or"
+        " remove them from one of the sets",
+    )
+
+
+def _warn_of(found: dict[tuple[str, str], Repeats], lookup: _Names, sentence: str) -> None:
+    for (first, second), repeats in found.items():
         pair = lookup.pair(first, second, repeats)
         if pair is not None:
-            log.warning(
-                f"warning: {repeats.count} records of {second} overlap records of {first} in the"
-                f" genome, for example {pair[1]!r} overlaps {pair[0]!r}: results on {second} would"
-                " look too good; split by chromosome, or remove them from one of the sets"
-            )
+            told = {"first": first, "second": second, "one": pair[1], "other": pair[0]}
+            log.warning("warning: " + sentence.format(count=repeats.count, **told))
 
 
 class _Names:

@@ -42,10 +42,10 @@ def test_a_trial_that_crashes_has_failed_and_is_ranked_last(
     assert first[-1]["trial"] == "1"
     assert first[-1]["message"] == f"ended its process with {told} in epoch 1, 3 times"
     assert rows[-1]["status"] == "ok", "a crash ends no search"
-    assert (tmp_path / "note").read_text() == "xxx"
+    assert (tmp_path / "note").read_text() == 3 * "x", "one for each try"
     before = search.files
     assert search.run() == rows
-    assert (tmp_path / "note").read_text() == "xxx", "its memo keeps the failure"
+    assert (tmp_path / "note").read_text() == 3 * "x", "its memo keeps the failure"
     assert search.files == before
 
 
