@@ -13,6 +13,7 @@ from typing import Any
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import sentence_of
+from dlutil_core.common.result_folder import RUN_NOTE
 from dlutil_core.common.shown_text import shown
 from dlutil_core.run.checks import check
 from dlutil_core.run.config import workflow_folder
@@ -152,7 +153,7 @@ def run_workflow(
     environment["DLUTIL_QUIET"] = "1"
     began = time.time_ns()
     code = _ended(subprocess.Popen([*command, "--quiet", "all"], env=environment))
-    if code == 1 and not _written(Path(run.result, "logs", "run.json"), began):
+    if code == 1 and not _written(Path(run.result, RUN_NOTE), began):
         tell_why(command, environment)
     if code == 0 and not _written(Path(run.result, "MANIFEST.sha256"), began):
         print(f"Nothing has changed: the results in {run.result}/ are up to date", file=sys.stderr)

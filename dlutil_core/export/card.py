@@ -7,14 +7,16 @@ from typing import Any
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_json
+from dlutil_core.common.result_folder import BEST_PROVENANCE, TEST_INTERVALS, TEST_METRICS
 from dlutil_core.common.shown_text import shown
+from dlutil_core.trained.run_note import noted_data
 
 
 def model_card(
     result_dir: Path, config: dict[str, Any], networks: dict[str, str], requirements: list[str]
 ) -> str:
     """The text of README.md: data, metrics, limits, licence, how to predict."""
-    provenance = read_json(result_dir / "best" / "provenance.json")
+    provenance = read_json(result_dir / BEST_PROVENANCE)
     parts = [
         _head(config, provenance),
         _use(networks, requirements),
@@ -79,8 +81,8 @@ def _data(provenance: dict[str, Any], statistics: list[dict[str, Any]]) -> str:
 def _metrics(result_dir: Path, config: dict[str, Any]) -> str:
     lines = ["## Metrics", ""]
     try:
-        metrics = read_json(result_dir / "test" / "metrics.json")
-        document = read_json(result_dir / "test" / "intervals.json")
+        metrics = read_json(result_dir / TEST_METRICS)
+        document = read_json(result_dir / TEST_INTERVALS)
     except UserError:
         return "\n".join([*lines, "The model was not tested on held-out data.", ""])
     lines += ["| metric on the test set | value | 95 % interval |", "| --- | --- | --- |"]
@@ -99,7 +101,7 @@ def _metrics(result_dir: Path, config: dict[str, Any]) -> str:
 
 
 def _limits(result_dir: Path) -> str:
-    tested = (result_dir / "test" / "metrics.json").is_file()
+    tested = (result_dir / TEST_METRICS).is_file()
     test = (
         "The metrics hold for records like those of the test set"
         if tested
@@ -126,12 +128,8 @@ their author and on the data: write it here before you pass the model on.
 
 def _statistics(result_dir: Path, provenance: dict[str, Any]) -> list[dict[str, Any]]:
     """Statistics of the training data, where preprocessing left them and they are at hand."""
-    import os
-
-    try:
-        config = read_json(result_dir / "logs" / "run.json")["config"]
-        data = Path(result_dir, os.path.relpath(config["data"], config["result"]))
-    except (UserError, KeyError, TypeError):
+    data = noted_data(result_dir)
+    if data is None:
         return []
     names = [n.removesuffix(".h5") + ".stats.json" for n in provenance["data_sha256"]]
     return [read_json(data / name) for name in names if (data / name).is_file()]

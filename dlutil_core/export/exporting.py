@@ -23,6 +23,7 @@ from typing import Any
 
 from dlutil_core.common import files
 from dlutil_core.common.errors import UserError
+from dlutil_core.common.result_folder import BEST_MODEL, BEST_PROVENANCE
 from dlutil_core.export.card import model_card
 from dlutil_core.export.networks import export_network
 from dlutil_core.job.loaded_run import LoadedRun
@@ -60,7 +61,7 @@ def export(result_dir: Path, out: Path, definition: str | None = None) -> None:
     """
     _check_out(out)
     run = trained_run(result_dir, definition)
-    model = restore_model(run, result_dir / "best" / "model.pt")
+    model = restore_model(run, result_dir / BEST_MODEL)
     building = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
@@ -97,11 +98,11 @@ def _set_usual_modes(out: Path) -> None:
 
 def _write_all(result_dir: Path, run: LoadedRun, model: Any, out: Path) -> None:
     source = Path(run.spec.definition)
-    content = read_checkpoint(result_dir / "best" / "model.pt")
+    content = read_checkpoint(result_dir / BEST_MODEL)
     state = {k: v for k, v in content.items() if k not in NOT_WEIGHTS}
     write_tensors(out / "weights.safetensors", state)
     used = copy_definition(source, out / "definition", _beside(source))
-    provenance = files.read_json(result_dir / "best" / "provenance.json")
+    provenance = files.read_json(result_dir / BEST_PROVENANCE)
     config = {
         "definition": source.name,
         "config": content["config"],

@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import io
 import logging
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ import numpy as np
 import torch
 
 from dlutil_core.common.errors import UserError
-from dlutil_core.common.files import read_json
 from dlutil_core.common.wording import shortened
 from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.trained.run_note import noted_config, noted_data
 
 TOLERANCE = 1e-4
 SAMPLES = 3
@@ -99,16 +98,12 @@ def _export_onnx(network: torch.nn.Module, program: Any, x: torch.Tensor, out: P
 
 def sample_input(result_dir: Path, run: LoadedRun) -> Any:
     """A few inputs of the run's data, if they are still where they were; else `None`."""
-    try:
-        note = read_json(result_dir / "logs" / "run.json")
-        config = note["config"]
-        data = os.path.join(result_dir, os.path.relpath(config["data"], config["result"]))
-        batch_size = config["batch_size"]
-    except (UserError, KeyError, TypeError):
+    config, data = noted_config(result_dir), noted_data(result_dir)
+    if config is None or data is None:
         return None
     made = (
-        lambda: run.definition.test_loader(data),
-        lambda: run.definition.train_loaders(data, batch_size)[0],
+        lambda: run.definition.test_loader(str(data)),
+        lambda: run.definition.train_loaders(str(data), config["batch_size"])[0],
     )
     for make in made:
         with contextlib.suppress(Exception):

@@ -15,6 +15,7 @@ from dlutil_core.common.files import read_json, sentence_of, write_json
 from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.common.identity import identity_path
 from dlutil_core.common.logs import ERROR_PREFIX
+from dlutil_core.common.result_folder import BEST_CONFIG, RUN_NOTE, TEST_METRICS
 from dlutil_core.common.run_lock import RunLock
 from dlutil_core.common.shown_text import shown
 from dlutil_core.run.judge import Judge
@@ -64,7 +65,7 @@ class Lifecycle:
         Requests(writes=True).remove_old()
         definition = os.path.relpath(self.run.definition, self.run.result)
         note = {"definition": definition, "config": self.run.shown_values}
-        write_json(folder / "logs" / "run.json", note)
+        write_json(folder / RUN_NOTE, note)
 
     def succeed(self) -> None:
         """Judge all again, and say what came out, and where it is."""
@@ -73,7 +74,7 @@ class Lifecycle:
             sys.exit(f"{ERROR_PREFIX}{changed}")
         folder = Path(self.run.result)
         # A run of a single target may leave either out.
-        metrics_file, best_file = folder / "test" / "metrics.json", folder / "best" / "config.json"
+        metrics_file, best_file = folder / TEST_METRICS, folder / BEST_CONFIG
         if self.run.values["evaluate"] and metrics_file.is_file():
             metrics = read_json(metrics_file)
             say("\nTest metrics:")

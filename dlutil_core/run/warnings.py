@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_json
+from dlutil_core.common.result_folder import BEST_PROVENANCE
 from dlutil_core.run.judge import Judge
 from dlutil_core.run.run_config import RunConfig
 
@@ -63,7 +64,7 @@ def _other_seed(run: RunConfig) -> list[str]:
 
 def _other_training(run: RunConfig) -> list[str]:
     """What speaks against the search that the result folder holds, where it is used as it is."""
-    path = Path(run.result, "best", "provenance.json")
+    path = Path(run.result, BEST_PROVENANCE)
     if run.trains or not path.is_file():
         return []
     try:

@@ -12,6 +12,7 @@ from typing import Any
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_json
 from dlutil_core.common.logs import tell
+from dlutil_core.common.result_folder import BEST, BEST_MODEL, BEST_PROVENANCE
 from dlutil_core.definition.executed import Definition
 from dlutil_core.fingerprint.analysis import analyse
 from dlutil_core.job.loaded_run import LoadedRun, set_up_torch
@@ -20,6 +21,7 @@ from dlutil_core.model.checkpoint import read_checkpoint
 from dlutil_core.model.options import TrainingOptions
 from dlutil_core.trained.kept_files import kept_source, search_path
 from dlutil_core.trained.provenance import recorded_env
+from dlutil_core.trained.run_note import noted_definition
 from dlutil_core.trained.source import KeptSource
 
 
@@ -111,7 +113,7 @@ def load(
     folder = Path(result)
     run = trained_run(folder, definition, device, env)
     try:
-        return restore_model(run, folder / "best" / "model.pt")
+        return restore_model(run, folder / BEST_MODEL)
     finally:
         run.opened.stop()
 
@@ -123,9 +125,9 @@ def trained_run(
     env: Mapping[str, str] | None = None,
 ) -> LoadedRun:
     """The run of a result folder, without its data; says which file is executed."""
-    if not (folder / "best" / "model.pt").is_file():
-        raise UserError(f"{folder}: holds no trained model (best/model.pt); give a result folder")
-    provenance = read_json(folder / "best" / "provenance.json")
+    if not (folder / BEST_MODEL).is_file():
+        raise UserError(f"{folder}: holds no trained model ({BEST_MODEL}); give a result folder")
+    provenance = read_json(folder / BEST_PROVENANCE)
     config = provenance["config"]
     path = definition_of(folder, definition)
     spec = RunSpec(
@@ -138,7 +140,7 @@ def trained_run(
         options=TrainingOptions(**config["options"] | {"compile": False}),  # needs no compiler
     )
     os.environ.update(env or {})
-    is_kept = definition is None and kept_source(folder / "best") is not None
+    is_kept = definition is None and kept_source(folder / BEST) is not None
     run = KeptRun(spec) if is_kept else LoadedRun(spec)
     for name in _other_values(recorded_env(provenance)):
         tell(
@@ -159,13 +161,10 @@ def definition_of(result: str | os.PathLike[str], definition: str | None) -> str
     """The path of the `def.py` of a run: the one that is given, kept, or where the run found it."""
     if definition is not None:
         return definition
-    kept = kept_source(Path(result, "best"))
+    kept = kept_source(Path(result, BEST))
     if kept is not None:
         return str(kept)
-    note = Path(result) / "logs" / "run.json"
-    if not note.is_file():
-        raise UserError(f"{note}: there is no such file; give the path of def.py")
-    found = os.path.join(result, read_json(note)["definition"])
+    found = noted_definition(result)
     if not os.path.isfile(found):
         raise UserError(f"{found}: the def.py of the run is not there any more; give its path")
     tell(
