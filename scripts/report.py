@@ -16,6 +16,7 @@ def main(arguments: argparse.Namespace) -> None:
         json.loads(arguments.preprocess),
         tested=arguments.tested,
         explained=arguments.explained,
+        title=arguments.title,
     )
     write_report(results, arguments.result)
 
@@ -29,6 +30,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--preprocess", default="{}", help="how the data were made, as JSON; shown as it is"
     )
+    parser.add_argument("--title", default="", help="what the report is called")
     parser.add_argument("--tested", action="store_true", help="tell what test/ holds")
     parser.add_argument("--explained", action="store_true", help="tell what explain/ holds")
     script.run_step(main, parser.parse_args())

@@ -50,6 +50,12 @@ LOGS = "logs"
 RUN_NOTE = "logs/run.json"
 """The config of the run that worked here last, and where its `def.py` is."""
 
+RUN_PAGE = "logs/run.html"
+"""When it worked, how long and on what."""
+
+TIMES = "times"
+"""The folder below `logs/` with the times of each step's last job."""
+
 LEADERBOARD = "leaderboard.csv"
 HISTORY = "history.csv"
 BEST_STATE = "best.pt"
@@ -96,3 +102,8 @@ def explanation(name: str) -> str:
 def identity(step: str) -> str:
     """What a step of the workflow depended on, and the hashes of what it left."""
     return f"identity/{step}.json"
+
+
+def step_times(step: str) -> str:
+    """When a step's last job worked, and on what."""
+    return f"{LOGS}/{TIMES}/{step}.json"

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from dlutil_core.common.files import DISK_ERRORS, disk_error
 from dlutil_core.common.logs import ERROR_PREFIX, log, start_logging
 from dlutil_core.common.run_lock import Owner, check_owner, owned_by
 from dlutil_core.job.step import Made, Request, Step
+from dlutil_core.job.times import StepTimes
 
 
 class Terminated(KeyboardInterrupt):
@@ -38,6 +40,8 @@ def run_step(
     Without `--request` they are made in any case, and no identity is left.
     """
 
+    began = time.time()
+
     def main(arguments: argparse.Namespace) -> None:
         if arguments.request is None:
             make(arguments)
@@ -51,6 +55,7 @@ def run_step(
             step.begin()
             made = make(arguments) or Made()
             step.finish(made.reads, made.files)
+            StepTimes.since(began).write(request.places.result, request.step)
 
     run(main, arguments)
 

@@ -72,11 +72,15 @@ def binary_auroc(positive: Array, scores: Array) -> float:
     n_negative = len(positive) - n_positive
     if n_positive == 0 or n_negative == 0 or not np.isfinite(scores).all():
         return float("nan")
-    _, group, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    last_rank = np.cumsum(counts)
-    mean_rank = last_rank - (counts - 1) / 2
-    rank_sum = float(mean_rank[group][positive].sum())
+    rank_sum = float(mean_ranks(scores)[positive].sum())
     return (rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
+
+
+def mean_ranks(values: Array) -> Array:
+    """Ranks `(N,)` from 1 of values `(N,)`; equal ones share the mean of their ranks."""
+    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last_rank = np.cumsum(counts)
+    return np.asarray((last_rank - (counts - 1) / 2)[group])
 
 
 def mean_squared_error(y_true: Array, y_pred: Array) -> float:

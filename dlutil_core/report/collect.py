@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ from dlutil_core.search.leaderboard import Standing, read_histories, read_standi
 from dlutil_core.search.network_table import Weight, read_network
 from dlutil_core.search.plan import Plan
 from dlutil_core.search.trial_folder import EpochRow, parse_row
+
+ABSENT = object()
+"""Stands for the value of a hyperparameter that a trial does not have."""
 
 
 @dataclass
@@ -43,16 +48,38 @@ class Results:
     preprocess: dict[str, Any] = field(default_factory=dict)
     explained: dict[str, Any] | None = None
     folder: Path = Path()
+    title: str = ""
 
     @property
     def best(self) -> Standing:
         """The best trial of all."""
         return self.trials[0]
 
+    def value(self, trial: Standing, name: str) -> Any:
+        """A trial's value of a hyperparameter; `ABSENT` where it has none.
+
+        The leaderboard's texts do not tell `None` from what is absent, nor truths from numbers, so
+        the plan is asked where it holds the trial.
+        """
+        if trial.trial in self._planned:
+            return self._planned[trial.trial].get(name, ABSENT)
+        return _read_value(trial.config.get(name, ""))
+
+    @cached_property
+    def _planned(self) -> dict[int, dict[str, Any]]:
+        return {trial.number: trial.config for trial in self.plan.trials}
+
     @property
     def hyperparameters(self) -> list[str]:
         """Names of all hyperparameters, in the order of the search space."""
         return list(dict.fromkeys(name for trial in self.trials for name in trial.config))
+
+
+def _read_value(text: str) -> Any:
+    try:
+        return json.loads(text) if text else ABSENT
+    except ValueError:
+        return text
 
 
 def collect(
@@ -61,6 +88,7 @@ def collect(
     preprocess: dict[str, Any],
     tested: bool = True,
     explained: bool = False,
+    title: str = "",
 ) -> Results:
     """Read a result folder.
 
@@ -72,6 +100,8 @@ def collect(
         What of the preprocessing's configuration the report tells.
     tested, explained
         Whether the report tells of `test/` and of `explain/`.
+    title
+        What the report is called; empty: a name of dlutil's.
     """
     plan = Plan.read(result / paths.PLAN)
     return Results(
@@ -90,6 +120,7 @@ def collect(
         preprocess=preprocess,
         explained=read_json(result / paths.EXPLAIN_SUMMARY) if explained else None,
         folder=result,
+        title=title,
     )
 
 

@@ -17,6 +17,7 @@ from dlutil_core.report.best_figures import history_figures
 from dlutil_core.report.chart import save
 from dlutil_core.report.collect import Results
 from dlutil_core.report.explained import explained_section
+from dlutil_core.report.importance import importance
 from dlutil_core.report.style import CHART_CSS, DARK, LIGHT
 from dlutil_core.search.plan import HYPERBAND
 
@@ -91,6 +92,8 @@ def render(results: Results, pictures: dict[str, Any]) -> str:
         "sections": _sections(results),
         "css": f":root{{{LIGHT}}}{dark}{screen}{CHART_CSS}{css}",
         "js": (TEMPLATE / "report.js").read_text(encoding="utf-8"),
+        "title": results.title or "Search, test and model",
+        "run_page": paths.RUN_PAGE,
         "first": tables.SHOWN_AT_FIRST,
         "version": results.provenance["dlutil"],
         "hyperparameter_note": HYPERPARAMETER_NOTE,
@@ -168,8 +171,9 @@ def _tables(results: Results) -> dict[str, Any]:
         else None,
         "plan": tables.plan_table(results),
         "leaderboard": tables.leaderboard(results),
+        "importance": importance(results),
         "failed": tables.failed_trials(results),
-        "best_config": tables.pairs_table("Hyperparameters of the best model.", results.config),
+        "best_config": tables.config_table(results),
         "weights": tables.weights_table(results),
         "metrics": tables.metrics_table(results),
         "provenance": provenance,

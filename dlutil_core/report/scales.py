@@ -11,8 +11,8 @@ import numpy as np
 MAX_TICKS = 6
 """About how many ticks an axis gets."""
 
-LOG_SPAN = 9.99
-"""Positive values that span this factor or more are drawn on a logarithmic axis."""
+LOG_SPAN = 7.99
+"""Positive values that span less than this factor are drawn on a linear axis."""
 
 
 @dataclass(frozen=True)
@@ -113,5 +113,16 @@ def reward_range(values: np.ndarray) -> tuple[float, float]:
 
 
 def suits_log(values: np.ndarray) -> bool:
-    """Whether positive values span so much that a logarithmic axis shows them better."""
-    return bool(values.size and values.min() > 0 and values.max() / values.min() >= LOG_SPAN)
+    """Whether a logarithmic axis shows values better: they are positive, span much, and lie more
+    evenly on it than on a linear one, as those of a log-uniform range or of 1, 10, 100 do.
+    """
+    if not values.size or values.min() <= 0 or values.max() / values.min() < LOG_SPAN:
+        return False
+    return _unevenness(np.log(values)) <= _unevenness(values) + 1e-9
+
+
+def _unevenness(values: np.ndarray) -> float:
+    """The largest distance of sorted values from evenly spaced ones, as a fraction of the span."""
+    ordered = np.unique(values)
+    places = (ordered - ordered[0]) / (ordered[-1] - ordered[0])
+    return float(np.abs(places - np.linspace(0, 1, len(ordered))).max())

@@ -6,18 +6,11 @@ import math
 
 import numpy as np
 
-from dlutil_core.report.chart import Chart
+from dlutil_core.report.axes import Axis, value_text
+from dlutil_core.report.chart import LETTER, Chart
 from dlutil_core.report.collect import Results
 from dlutil_core.report.performance import Figure
-from dlutil_core.report.scales import (
-    Scale,
-    at_values,
-    categories,
-    linear,
-    logarithmic,
-    reward_range,
-    suits_log,
-)
+from dlutil_core.report.scales import Scale, at_values, linear, reward_range
 from dlutil_core.report.style import step_style
 from dlutil_core.search.leaderboard import Standing
 from dlutil_core.search.plan import Bracket
@@ -32,7 +25,11 @@ MAX_LINES = 300
 MAX_HINTS = 1000
 """Points get hints to hover over where there are at most so many trials."""
 
-MAX_CATEGORIES = 12
+PANEL = 330
+"""Pixels of a panel that its ticks share."""
+
+WIDE, BETWEEN = 1000, 88
+"""Pixels of the parallel coordinates at least, and between two of their axes."""
 
 
 def learning_curves(results: Results) -> list[Figure]:
@@ -106,66 +103,87 @@ def hyperparameter_figures(results: Results) -> list[Figure]:
     low, high = reward_range(np.array([_score(t) for t in scored]))
     budgets = sorted({t.budget for t in scored})
     figures = []
-    for name in results.hyperparameters:
-        axis = Axis(name, results.trials)
-        if not axis.varies:
-            continue
+    for axis in varying(results):
         chart = Chart(
-            name, axis.scale(), linear(low, high, 0.05), axis.label, "score (best reward)"
+            axis.name,
+            _narrowed(axis.scale, PANEL / max(len(axis.scale.ticks), 1)),
+            linear(low, high, 0.05),
+            axis.label,
+            "score (best reward)",
         )
-        placed = [t for t in scored if not math.isnan(axis.place(t))]
         for index, budget in enumerate(budgets):
             style = step_style(index, len(budgets))
             points = [
-                ((axis.place(t), _score(t)), _hint(t, name) if len(scored) <= MAX_HINTS else "")
-                for t in placed
+                ((axis.place(t), _score(t)), _hint(results, t, axis, len(scored)))
+                for t in scored
                 if t.budget == budget and t is not results.best
             ]
             chart.dots(points, style, spread=9 if axis.few else 0)
             if len(budgets) <= 6:
                 chart.legend.append((f"to epoch {budget}" if index == 0 else f"{budget}", style))
-        if results.best in placed:
+        if results.best in scored:
             place = (axis.place(results.best), _score(results.best))
-            chart.dots([(place, "the best of all: " + _hint(results.best, name))], "best", 4.5)
+            hint = "the best of all: " + _hint(results, results.best, axis)
+            chart.dots([(place, hint)], "best", 4.5)
         figures.append(Figure(chart, ""))
     return figures
 
 
-def _hint(trial: Standing, name: str) -> str:
-    return f"trial {trial.trial}: {name} {trial.config[name]}, score {trial.score:.6g}"
+def varying(results: Results) -> list[Axis]:
+    """The axes of the hyperparameters that vary."""
+    return [axis for axis in (Axis(n, results) for n in results.hyperparameters) if axis.varies]
+
+
+def _hint(results: Results, trial: Standing, axis: Axis, among: int = 0) -> str:
+    if among > MAX_HINTS:
+        return ""
+    value = value_text(results.value(trial, axis.name))
+    return f"trial {trial.trial}: {axis.name} {value}, score {trial.score:.6g}"
+
+
+def _narrowed(scale: Scale, room: float) -> Scale:
+    """An axis whose labels take at most so many pixels each."""
+    ticks = tuple((value, short(label, room)) for value, label in scale.ticks)
+    return Scale(scale.low, scale.high, ticks, scale.log)
+
+
+def short(text: str, room: float) -> str:
+    """A text for so many pixels; of one that is longer, the beginning and the end."""
+    letters = max(4, int(room / LETTER))
+    if len(text) <= letters:
+        return text
+    ending = (letters - 1) // 3
+    return f"{text[: letters - 1 - ending]}…{text[len(text) - ending :]}"
 
 
 def parallel_coordinates(results: Results) -> Figure | None:
     """One line per trial across all hyperparameters that vary, and its score."""
     scored = [t for t in results.trials if not t.failed]
-    axes = [a for a in (Axis(n, results.trials) for n in results.hyperparameters) if a.varies]
+    axes = varying(results)
     if not axes or len(scored) < 2:
         return None
     shown = scored[:MAX_LINES]
-    names = [axis.name for axis in axes] + ["score"]
-    across = Scale(0.0, len(axes) + 0.0, tuple((float(i), n) for i, n in enumerate(names)))
+    width = max(WIDE, BETWEEN * len(axes) + 120)
     chart = Chart(
         "Configurations and their scores",
-        across,
+        Scale(0.0, float(len(axes)), ()),
         Scale(0, 1, ()),
-        "hyperparameters, and the score at the right",
+        "",
         "from the lowest to the highest value",
-        width=max(560, 130 * len(names)),
-        height=340,
-        right=44,
+        width=width,
+        height=400,
+        right=60,
     )
     low, high = reward_range(np.array([_score(t) for t in shown]))
     score = linear(low, high)
     for index, trial in reversed(list(enumerate(shown))):
         heights = [axis.fraction(trial) for axis in axes] + [score.fraction(_score(trial))]
-        points = [(float(i), h) for i, h in enumerate(heights) if h is not None]
+        points = [(float(i), h) for i, h in enumerate(heights)]
         quality = 5 - min(5, 6 * index // len(shown))
         style = "best bold" if index == 0 else f"thin q{quality}"
         hint = f"trial {trial.trial}: {trial.score:.6g}" if len(shown) <= MAX_HINTS else ""
         chart.line(points, style, hint)
-    for index, axis in enumerate(axes):
-        _label_axis(chart, index, axis.scale())
-    _label_axis(chart, len(axes), score)
+    _label_axes(chart, [*(axis.name for axis in axes), "score"], [*(a.scale for a in axes), score])
     rest = len(scored) - len(shown)
     more = f" Of {len(scored)} trials the best {len(shown)} are drawn." if rest else ""
     caption = (
@@ -176,71 +194,18 @@ def parallel_coordinates(results: Results) -> Figure | None:
     return Figure(chart, caption)
 
 
-def _label_axis(chart: Chart, index: int, scale: Scale) -> None:
-    chart.rule(x=index, style="ax")
-    for value, label in scale.ticks:
-        shown = label if len(label) <= 14 else label[:13] + "…"
-        chart.text(index, scale.fraction(value), shown, "tk halo", dx=5, dy=4)
-
-
-class Axis:
-    """A hyperparameter: numbers, on a linear or logarithmic axis, or categories."""
-
-    def __init__(self, name: str, trials: list[Standing]) -> None:
-        self.name = name
-        texts = list(dict.fromkeys(t.config.get(name, "") for t in trials))
-        values = [_number(text) for text in texts if text]
-        self.numeric = bool(values) and all(v is not None for v in values)
-        if self.numeric:
-            self.values = np.array(sorted({float(v) for v in values if v is not None}))
-            self.names: list[str] = []
-            self.varies = len(self.values) > 1
-            self.log = suits_log(self.values)
-        else:
-            self.names = sorted(t for t in texts if t)
-            self.varies = len(self.names) > 1
-            self.log = False
-        self.few = not self.numeric or len(self.values) <= MAX_CATEGORIES // 2
-
-    @property
-    def label(self) -> str:
-        """The axis's label."""
-        return f"{self.name}{' (logarithmic)' if self.log else ''}"
-
-    def scale(self) -> Scale:
-        """The axis."""
-        if not self.numeric:
-            shown = self.names if len(self.names) <= MAX_CATEGORIES else [""] * len(self.names)
-            return categories([n if len(n) <= 16 else n[:15] + "…" for n in shown])
-        low, high = float(self.values[0]), float(self.values[-1])
-        if self.log:
-            made = logarithmic(low, high, 0.06)
-        else:
-            made = linear(low, high, 0.06)
-        if not self.few:
-            return made
-        return Scale(made.low, made.high, tuple((v, f"{v:g}") for v in self.values), made.log)
-
-    def place(self, trial: Standing) -> float:
-        """Where a trial lies on the axis; NaN where it does not have the hyperparameter."""
-        text = trial.config.get(self.name, "")
-        if not text:
-            return math.nan
-        return float(text) if self.numeric else float(self.names.index(text))
-
-    def fraction(self, trial: Standing) -> float | None:
-        """The same as a fraction of the axis."""
-        place = self.place(trial)
-        return None if math.isnan(place) else self.scale().fraction(place)
+def _label_axes(chart: Chart, names: list[str], scales: list[Scale]) -> None:
+    """Ticks beside each axis, and names below: in two rows where they would touch."""
+    between = chart.px(1.0) - chart.px(0.0)
+    rows = 2 if any(LETTER * len(name) > between - 8 for name in names) else 1
+    for index, (name, scale) in enumerate(zip(names, scales, strict=True)):
+        chart.rule(x=index, style="ax")
+        for value, label in scale.ticks:
+            last = index == len(names) - 1
+            shown = short(label, 54 if last else between - 14)
+            chart.text(index, scale.fraction(value), shown, "lb halo", dx=5, dy=4)
+        chart.text(index, 0, short(name, rows * between - 8), "lb mid", 0, 15 + index % rows * 13)
 
 
 def _score(trial: Standing) -> float:
     return math.nan if trial.score is None else trial.score
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

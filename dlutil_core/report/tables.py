@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
-from dlutil_core.report.collect import Results
+from dlutil_core.report.axes import value_text
+from dlutil_core.report.collect import ABSENT, Results
 
 SHOWN_AT_FIRST = 50
 MAX_FAILED = 50
@@ -33,14 +35,6 @@ def shown(value: Any, digits: int = 5) -> str:
     return str(value)
 
 
-def config_text(text: str) -> str:
-    """A hyperparameter's text, floats shortened where they are long."""
-    try:
-        return f"{float(text):.5g}" if len(text) > 8 else text
-    except ValueError:
-        return text
-
-
 def leaderboard(results: Results) -> Table:
     """Every trial, best first."""
     metrics = [n for n in results.trials[0].metrics if n != "reward"]
@@ -65,7 +59,7 @@ def leaderboard(results: Results) -> Table:
             shown(t.score, 6),
             shown(t.best_epoch),
             t.status,
-            *(config_text(t.config.get(name, "")) for name in config),
+            *(_config_text(results.value(t, name)) for name in config),
             *(shown(t.metrics.get(name, math.nan)) for name in metrics),
         ]
         for t in results.trials
@@ -75,6 +69,15 @@ def leaderboard(results: Results) -> Table:
         "best epoch. A click on a head sorts."
     )
     return Table(caption, head, rows, [_all_numbers(column) for column in zip(*rows, strict=True)])
+
+
+def _config_text(value: Any) -> str:
+    """A hyperparameter's value; floats are shortened where they are long."""
+    if value is ABSENT:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.5g}" if len(repr(value)) > 8 else repr(value)
+    return value_text(value)
 
 
 def _all_numbers(column: tuple[str, ...]) -> bool:
@@ -207,7 +210,23 @@ def _interval(found: dict[str, float] | None, value: float | None) -> str:
     """The interval, where it belongs to this very number."""
     if found is None or value is None or not math.isclose(found["value"], value, rel_tol=1e-3):
         return ""
-    return f"{found['low']:.4g} to {found['high']:.4g}"
+    return interval_text(found["low"], found["high"])
+
+
+def interval_text(low: float, high: float, digits: int = 4) -> str:
+    """Limits rounded outward, so that they are never narrower than what was computed and hold every
+    value between them as it is rounded itself.
+    """
+    largest = max(abs(low), abs(high))
+    if not largest or not math.isfinite(largest):
+        return f"{low:g} to {high:g}"
+    unit = Decimal(1).scaleb(math.floor(math.log10(largest)) - digits + 1)
+    texts = []
+    for value, rounding in ((low, ROUND_FLOOR), (high, ROUND_CEILING)):
+        # What is a rounded number but for its last bits stays it.
+        known = Decimal(f"{value:.{digits + 5}g}")
+        texts.append(f"{float(known.quantize(unit, rounding)):.{digits + 2}g}")
+    return " to ".join(texts)
 
 
 def weights_table(results: Results) -> Table:
@@ -218,6 +237,16 @@ def weights_table(results: Results) -> Table:
     ]
     head = ["tensor", "shape", "numbers", "trained"]
     return Table("The model's tensors.", head, rows, [False, False, True, False])
+
+
+def config_table(results: Results) -> Table:
+    """The best model's configuration, with values as the search's pictures show them."""
+    rows = [
+        [name, repr(value) if isinstance(value, float) else value_text(value)]
+        for name, value in results.config.items()
+    ]
+    head = ["hyperparameter", "value"]
+    return Table("Hyperparameters of the best model.", head, rows, [False, False])
 
 
 def pairs_table(caption: str, values: dict[str, Any]) -> Table:

@@ -15,7 +15,7 @@ from dlutil_core.common.errors import UserError
 
 EXPONENT = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")
 
-NO_PATHS = ("env", "search.config", "preprocess.command.run", "preprocess.columns")
+NO_PATHS = ("title", "env", "search.config", "preprocess.command.run", "preprocess.columns")
 """Keys whose texts are no paths."""
 
 

@@ -21,6 +21,7 @@ from dlutil_core.common.shown_text import shown
 from dlutil_core.run.judge import Judge
 from dlutil_core.run.requests import Requests
 from dlutil_core.run.run_config import RunConfig
+from dlutil_core.run.run_page import write_run_page
 from dlutil_core.run.warnings import run_warnings
 
 
@@ -70,6 +71,7 @@ class Lifecycle:
     def succeed(self) -> None:
         """Judge all again, and say what came out, and where it is."""
         changed = self.changed()
+        self._write_page(failed=bool(changed))
         if changed:
             sys.exit(f"{ERROR_PREFIX}{changed}")
         folder = Path(self.run.result)
@@ -84,6 +86,12 @@ class Lifecycle:
         if best_file.is_file():
             say(f"Best configuration: {json.dumps(read_json(best_file))}")
         say(f"Results are in {self.run.result}/")
+
+    def _write_page(self, failed: bool) -> None:
+        """Tell when and where it worked; a page that cannot be written ends no run."""
+        steps = [step.name for step in self.judge.steps]
+        with suppress(OSError):
+            write_run_page(self.run.result, steps, self.began, self.run.values["title"], failed)
 
     def changed(self) -> str:
         """What was changed while the run went on, as a sentence; empty where nothing was.
@@ -105,6 +113,7 @@ class Lifecycle:
     def fail(self) -> None:
         """Repeat the sentences of the jobs that failed, where they are easily seen."""
         found = sentences(Path(self.run.result, "logs"), self.began)
+        self._write_page(failed=True)
         if os.environ.get("DLUTIL_QUIET"):  # main.py: nothing came between them and the prompt
             if not found:
                 print(

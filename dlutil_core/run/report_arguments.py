@@ -28,6 +28,7 @@ def told_preprocess(run: RunConfig) -> dict[str, Any]:
 def report_arguments(run: RunConfig) -> str:
     """Arguments of the report, quoted for a shell."""
     words = [f"--preprocess={json.dumps(told_preprocess(run), sort_keys=True)}"]
+    words += [f"--title={run.values['title']}"] if run.values["title"] else []
     words += ["--tested"] if run.values["evaluate"] else []
     words += ["--explained"] if run.values["explain"]["enabled"] else []
     return shlex.join(words)

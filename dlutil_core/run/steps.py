@@ -234,6 +234,7 @@ class Steps:
         run, made = self.run, self._made_part()
         part = made | {
             "preprocess": told_preprocess(run),
+            "title": run.values["title"],
             "tested": run.values["evaluate"],
             "explained": run.values["explain"]["enabled"],
         }

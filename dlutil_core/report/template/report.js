@@ -34,3 +34,23 @@ for (const button of document.querySelectorAll("button.all-rows")) {
     button.textContent = all ? button.dataset.fewer : button.dataset.more;
   });
 }
+// Says of what is wider than the page that it can be scrolled, until it was.
+const wide = Array.from(document.querySelectorAll(".table, .wide figure"), (frame) => {
+  const note = document.createElement("p");
+  note.className = "sideways";
+  note.textContent = "Wider than the page: scroll it sideways";
+  note.hidden = true;
+  frame.before(note);
+  const look = () => {
+    const hidden = frame.scrollWidth - frame.clientWidth;
+    note.hidden = hidden < 2;
+    frame.classList.toggle("scrolls", hidden >= 2);
+    frame.classList.toggle("at-end", hidden >= 2 && frame.scrollLeft > hidden - 2);
+  };
+  frame.addEventListener("scroll", look, { passive: true });
+  return look;
+});
+const look = () => wide.forEach((each) => each());
+look();
+addEventListener("resize", look);
+for (const part of document.querySelectorAll("details")) part.addEventListener("toggle", look);

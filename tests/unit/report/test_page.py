@@ -65,7 +65,8 @@ def checked(path: Path) -> str:
     checker.feed(text)
     assert checker.open == []
     assert len(set(checker.identifiers)) == len(checker.identifiers)
-    assert all(link.startswith(("#", "data:")) for link in checker.links)
+    outside = [link for link in checker.links if not link.startswith(("#", "data:"))]
+    assert outside == ["logs/run.html"]
     for link in (x for x in checker.links if x.startswith("#")):
         assert link[1:] in checker.identifiers
     return text
@@ -92,6 +93,30 @@ def test_page_holds_nothing_that_differs_between_machines(finished: Project) -> 
         assert str(finished.folder) not in text and str(Path.home()) not in text.split()
         assert platform.node() not in text
         assert not re.search(r"20\d\d-\d\d-\d\d", text)
+
+
+def test_run_page_tells_when_how_long_and_on_what(finished: Project) -> None:
+    page = finished.result / "logs" / "run.html"
+    text = page.read_text()
+    assert platform.node() in text and re.search(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}", text)
+    for step in ("plan", "bracket-2", "best", "test", "predict/new.npy", "report", "manifest"):
+        row = text.split(f"<tr><td>{step}</td>")[1].split("</tr>")[0]
+        assert re.search(r'class="n">\d+\.\d s<', row) and "<td>yes</td>" in row
+    assert "torch" in text and (page.parent / "../report.html").resolve().is_file()
+    manifest = (finished.result / "MANIFEST.sha256").read_text()
+    assert "logs/" not in manifest
+
+
+def test_title_is_the_page_s(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    project.configure(title="Peaks of <CTCF> & others")
+    assert set(project.would_run()) == {"report", "manifest"}
+    shutil.copytree(finished.result, tmp_path / "result")
+    found = collect(tmp_path / "result", [], {}, title="Peaks of <CTCF> & others")
+    write_report(found, tmp_path / "result")
+    text = checked(tmp_path / "result" / "report.html")
+    title = "Peaks of &lt;CTCF&gt; &amp; others"
+    assert f"<title>{title}</title>" in text and f"<h1>{title}</h1>" in text
 
 
 def test_equal_results_give_equal_bytes(finished: Project, tmp_path: Path) -> None:
