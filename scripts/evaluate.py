@@ -13,7 +13,7 @@ from dlutil_core.trained.evaluate import evaluate_best
 def main(arguments: argparse.Namespace) -> Made:
     loaded = LoadedRun(run_spec_of(arguments))
     with loaded.on_device():
-        return Made(evaluate_best(loaded, arguments.model, arguments.out))
+        return Made(evaluate_best(loaded, arguments.model, arguments.out, arguments.label_name))
 
 
 if __name__ == "__main__":
@@ -21,4 +21,5 @@ if __name__ == "__main__":
     add_run_arguments(parser)
     parser.add_argument("--model", type=Path, required=True, help="best/model.pt")
     parser.add_argument("--out", type=Path, required=True, help="the folder test")
+    parser.add_argument("--label-name", action="append", default=[], help="of a column of labels")
     script.run_step(main, parser.parse_args())

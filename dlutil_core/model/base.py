@@ -29,6 +29,7 @@ from dlutil_core.model.checks.causes import (
     warn_unheld,
 )
 from dlutil_core.model.checks.label_checks import labels_for
+from dlutil_core.model.chosen_metrics import reward_of
 from dlutil_core.model.compiling import compiled
 from dlutil_core.model.constraints import Constraint, constrained_weights
 from dlutil_core.model.criterion import bind_criterion, torch_loss
@@ -220,7 +221,8 @@ class BaseModel(ForwardPasses):
                 self.set_name = "validation set"
                 row |= {f"val_{name}": value for name, value in self.evaluate(val).items()}
                 check_finite(row.get("val_loss", 0.0), val, self.set_name, self.masks_missing)
-            row["reward"] = self.reward(row)
+            wanted = self.options.reward
+            row["reward"] = reward_of(row, wanted) if wanted else self.reward(row)
             if self.scheduler is not None and self.scheduler_interval == "epoch":
                 self._step_scheduler(row["reward"])
             rows.append(row)

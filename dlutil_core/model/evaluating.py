@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -24,6 +24,12 @@ from dlutil_core.model.checks.causes import (
     warn_not_finite,
 )
 from dlutil_core.model.checks.logits import check_outputs
+from dlutil_core.model.chosen_metrics import (
+    chosen_metrics,
+    column_metrics,
+    columns_for,
+    overall,
+)
 from dlutil_core.model.criterion import is_of_classes
 from dlutil_core.model.epoch_outputs import joined, numpy_tree
 from dlutil_core.model.options import TrainingOptions
@@ -54,6 +60,15 @@ class ForwardPasses(DeviceTensors, ABC):
 
     set_name = "set that is evaluated"
     """What is evaluated, in words."""
+
+    multi_label: bool | None = None
+    """Whether each column of the labels is a yes or no of its own; `None`: their values tell."""
+
+    metrics_beside: tuple[str, ...] = ()
+    """Metrics of a test that training does without."""
+
+    metrics_of_each: tuple[str, ...] = ()
+    """Metrics of a test that are told of each class, label or column."""
 
     _forward: Callable[[Any], Any]
     _forms: LabelForms
@@ -140,7 +155,33 @@ class ForwardPasses(DeviceTensors, ABC):
             row = {"loss": float(self.loss(labels, y_pred_loss))}
         true, pred = numpy_tree(y_true), numpy_tree(y_pred)
         found = self.eval_metrics(self._fitting("eval_metrics", true, pred), pred)
-        return row | self._numbers("eval_metrics", found)
+        row |= self._numbers("eval_metrics", found)
+        missing = [name for name in self.options.metrics if name not in row]
+        if missing:
+            row |= chosen_metrics(missing, *self.labels_there(true, pred), self.multi_label)
+        return row
+
+    def labels_there(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """Labels and predictions, as numpy arrays, without records that are to be left out."""
+        return y_true, y_pred
+
+    def further_metrics(self, y_true: Any, y_pred: Any, titles: Sequence[str] | None) -> Row:
+        """What a test tells beside `evaluate`: metrics of each class, label or column.
+
+        Parameters
+        ----------
+        y_true, y_pred
+            Those of the whole set, as `outputs` gave them.
+        titles
+            Names of the classes, labels or columns.
+        """
+        true, pred = self.labels_there(numpy_tree(y_true), numpy_tree(y_pred))
+        each = dict.fromkeys([*self.metrics_of_each, *self.options.metrics])
+        found = column_metrics(each, true, pred, self.multi_label, titles)
+        for name in self.metrics_beside:
+            columns = columns_for(name, true, pred, self.multi_label)
+            found |= {} if columns is None else {name: overall(name, columns)}
+        return found
 
     @torch.no_grad()
     def outputs(self, loader: Iterable[Any]) -> tuple[Any, Any, Any]:

@@ -109,6 +109,17 @@ def pearson(y_true: Array, y_pred: Array) -> float:
     return product / scale if scale > 0 and math.isfinite(scale) else float("nan")
 
 
+def spearman(y_true: Array, y_pred: Array) -> float:
+    """Spearman's correlation: Pearson's of the ranks; the mean over columns for `(N, K)`, K > 1."""
+    if y_true.ndim == 2 and y_true.shape[1] > 1:
+        columns = [spearman(y_true[:, k], y_pred[:, k]) for k in range(y_true.shape[1])]
+        return float(np.mean(columns))
+    true, pred = y_true.ravel(), y_pred.ravel()
+    if not (np.isfinite(true).all() and np.isfinite(pred).all()):
+        return float("nan")
+    return pearson(mean_ranks(true), mean_ranks(pred))
+
+
 def _is_constant(values: Array) -> bool:
     """Whether all values are one; a rounded mean would not tell."""
     return bool(values[0] == values[-1]) and bool((values == values[0]).all())

@@ -91,6 +91,9 @@ class RegressionModel(LossReward):
     `init_model` of `def.py` ends in `super().init_model(network, optimizer, constraints=[...])`.
     """
 
+    metrics_beside = ("spearman",)
+    metrics_of_each = ("mse", "pearson", "spearman")
+
     def init_model(  # type: ignore[override]
         self,
         network: nn.Module | None = None,
@@ -139,6 +142,8 @@ class ClassificationModel(LossReward):
 
     tensors_are_logits = True
     multi_label = False
+    metrics_beside = ("average_precision",)
+    metrics_of_each = ("auroc", "average_precision", "recall")
     class_weights: torch.Tensor | None = None
     own_criterion = False
 
@@ -267,6 +272,13 @@ class ClassificationModel(LossReward):
             return y_true, y_pred
         rows = there.reshape(len(there), -1).all(axis=1)
         return y_true[rows], y_pred[rows]
+
+    def labels_there(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """See `ForwardPasses.labels_there`."""
+        arrays = isinstance(y_true, np.ndarray) and isinstance(y_pred, np.ndarray)
+        if self.multi_label or not arrays:
+            return y_true, y_pred
+        return self._there(y_true, y_pred)
 
     def train_metrics(self, y_true: np.ndarray, y_pred: np.ndarray) -> Row:
         """`accuracy` of a batch."""

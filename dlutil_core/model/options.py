@@ -22,6 +22,10 @@ class TrainingOptions:
         Whether networks go through `torch.compile`.
     deterministic
         Whether only deterministic GPU kernels are used.
+    metrics
+        Names of metrics of validation and test beside the model's own.
+    reward
+        The metric that is the reward; empty: what `get_hyperband_reward` gives.
     """
 
     precision: str = "32"
@@ -29,8 +33,14 @@ class TrainingOptions:
     early_stop: int | None = None
     compile: bool = False
     deterministic: bool = True
+    metrics: tuple[str, ...] = ()
+    reward: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics", tuple(self.metrics))  # JSON has lists
 
     def identity(self) -> dict[str, Any]:
         """The options that are not at their plain value: part of what a trial depends on."""
         plain = TrainingOptions()
-        return {k: v for k, v in asdict(self).items() if v != getattr(plain, k)}
+        changed = {k: v for k, v in asdict(self).items() if v != getattr(plain, k)}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in changed.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -160,20 +161,22 @@ class _Statistics:
         rates = [column.rates(weights) for column in self.columns]
         if rates:
             areas = [area(f, t) for f, t, _ in rates]
+            precisions = [average_precision(t, p) for _, t, p in rates]
             found["auroc"] = float(np.mean(areas))
-            found["average_precision"] = float(
-                np.mean([average_precision(t, p) for _, t, p in rates])
-            )
-            if self.task.kind == CLASSES and 0 < len(self.task.names) <= MAX_CLASSES:
-                names = [f"auroc.{column.name}" for column in self.columns]
-                found |= dict(zip(names, areas, strict=True)) | self._recalls(weights)
+            found["average_precision"] = float(np.mean(precisions))
+            if self.task.kind != BINARY and self.task.truth.shape[1] <= MAX_CLASSES:
+                for name, values in (("auroc", areas), ("average_precision", precisions)):
+                    titles = [f"{name}.{column.name}" for column in self.columns]
+                    found |= dict(zip(titles, values, strict=True))
+                found |= self._recalls(weights) if self.task.kind == CLASSES else {}
         return found
 
     def _recalls(self, weights: np.ndarray | None) -> dict[str, float]:
-        """Fraction of each named class's records that are predicted to be of it."""
+        """Fraction of each class's records that are predicted to be of it."""
         w = np.ones(self.task.records) if weights is None else weights
         found = {}
-        for k, name in enumerate(self.task.names):
+        for k in range(self.task.truth.shape[1]):
+            name = self.task.name(k)
             of_class = w * self.task.truth[:, k]
             total = float(of_class.sum())
             found[f"recall.{name}"] = float(of_class @ self.right) / total if total else math.nan
@@ -183,15 +186,42 @@ class _Statistics:
         true, pred = self.task.truth, self.task.scores
         w = (np.ones(len(true)) if weights is None else weights)[:, None]
         w = np.broadcast_to(w, true.shape) if self.task.known is None else w * self.task.known
+        squares = w * (true - pred) ** 2
         with np.errstate(invalid="ignore", divide="ignore"):
-            each = w / w.sum(axis=0)
-            a, b = true - (each * true).sum(axis=0), pred - (each * pred).sum(axis=0)
-            scale = np.sqrt((each * a * a).sum(axis=0) * (each * b * b).sum(axis=0))
-            correlation = np.mean((each * a * b).sum(axis=0) / scale)
-            return {
-                "mse": float((w * (true - pred) ** 2).sum() / w.sum()),
-                "pearson": float(correlation),
+            each = {
+                "pearson": correlations(true, pred, w),
+                "spearman": correlations(self._ranks(0, w), self._ranks(1, w), w),
             }
+            errors = squares.sum(axis=0) / w.sum(axis=0)
+        found = {"mse": float(squares.sum() / w.sum())}
+        found |= {name: float(np.mean(values)) for name, values in each.items()}
+        if 1 < true.shape[1] <= MAX_CLASSES:
+            for name, values in ({"mse": errors} | each).items():
+                found |= {f"{name}.{self.task.name(k)}": float(v) for k, v in enumerate(values)}
+        return found
+
+    @cached_property
+    def _groups(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """For labels and predictions, each column's records by the place of their value."""
+        both = (self.task.truth, self.task.scores)
+        true, pred = ([np.unique(c, return_inverse=True)[1] for c in part.T] for part in both)
+        return true, pred
+
+    def _ranks(self, which: int, w: np.ndarray) -> np.ndarray:
+        """Mean ranks of each column's records, each counted as often as its weight says."""
+        columns = []
+        for k, group in enumerate(self._groups[which]):
+            counts = np.bincount(group, weights=w[:, k])
+            columns.append((np.cumsum(counts) - counts / 2)[group])
+        return np.column_stack(columns)
+
+
+def correlations(a: np.ndarray, b: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Pearson's correlation `(C,)` of columns `(N, C)` under weights of their records."""
+    each = w / w.sum(axis=0)
+    a, b = a - (each * a).sum(axis=0), b - (each * b).sum(axis=0)
+    scale = np.sqrt((each * a * a).sum(axis=0) * (each * b * b).sum(axis=0))
+    return np.asarray((each * a * b).sum(axis=0) / scale)
 
 
 def intervals(task: Task) -> dict[str, Any]:

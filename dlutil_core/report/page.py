@@ -176,6 +176,7 @@ def _tables(results: Results) -> dict[str, Any]:
         "best_config": tables.config_table(results),
         "weights": tables.weights_table(results),
         "metrics": tables.metrics_table(results),
+        "columns": tables.columns_table(results),
         "provenance": provenance,
     }
 

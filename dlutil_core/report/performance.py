@@ -237,7 +237,7 @@ def _against_true(task: Task, column: int) -> Figure:
     true, pred = _thinned(task, column)
     low, high = float(min(true.min(), pred.min())), float(max(true.max(), pred.max()))
     axis = linear(low, high, 0.03)
-    name = f", column {column}" if task.truth.shape[1] > 1 else ""
+    name = _column(task, column)
     chart = Chart(
         f"Predicted against true{name}",
         axis,
@@ -259,7 +259,7 @@ def _residuals(task: Task, column: int) -> list[Figure]:
     rows = task.rows(column)
     every = task.truth[rows, column] - task.scores[rows, column]
     axis = linear(float(every.min()), float(every.max()), 0.03)
-    name = f", column {column}" if task.truth.shape[1] > 1 else ""
+    name = _column(task, column)
     scattered = Chart(
         f"Residuals{name}",
         linear(float(pred.min()), float(pred.max()), 0.03),
@@ -300,6 +300,13 @@ def _histogram_of(values: np.ndarray, title: str, label: str) -> Figure:
         if count:
             chart.bar(float(low), float(high), count, "c0", f"{count}")
     return Figure(chart, "How many values fall into each of 30 intervals of equal width.")
+
+
+def _column(task: Task, column: int) -> str:
+    """What a column's pictures add to their titles."""
+    if task.names:
+        return f", {task.name(column)}"
+    return f", column {column}" if task.truth.shape[1] > 1 else ""
 
 
 def _thinned(task: Task, column: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
+from dlutil_core.model.chosen_metrics import of_a_column
 from dlutil_core.report.axes import value_text
-from dlutil_core.report.collect import ABSENT, Results
+from dlutil_core.report.collect import ABSENT, Results, Test
+from dlutil_core.report.tasks import CLASSES, LABELS
 
 SHOWN_AT_FIRST = 50
 MAX_FAILED = 50
@@ -191,11 +193,10 @@ def metrics_table(results: Results) -> Table | None:
     if test is None:
         return None
     known = test.intervals["metrics"]
-    rows = [[n, shown(v), _interval(known.get(n), v)] for n, v in test.metrics.items()]
-    rows += [
-        [n, shown(found["value"]), _interval(found, found["value"])]
-        for n, found in known.items()
-        if n not in test.metrics
+    rows = [
+        [name, shown(value), _interval(known.get(name), value)]
+        for name, value in told_metrics(test).items()
+        if not of_a_column(name)
     ]
     count, records = test.intervals["resamples"], test.intervals["records"]
     caption = (
@@ -204,6 +205,43 @@ def metrics_table(results: Results) -> Table | None:
     )
     head = ["metric", "value", "95 % interval"]
     return Table(caption, head, rows, [False, True, False])
+
+
+def told_metrics(test: Test) -> dict[str, float | None]:
+    """All metrics of the test, those of the model first."""
+    return {n: found["value"] for n, found in test.intervals["metrics"].items()} | test.metrics
+
+
+def columns_table(results: Results) -> Table | None:
+    """The metrics of each class, label or column; `None` where there is one."""
+    test = results.test
+    if test is None:
+        return None
+    every = {name: v for name, v in told_metrics(test).items() if of_a_column(name)}
+    parts = [name.partition(".") for name in every]
+    metrics = list(dict.fromkeys(metric for metric, _, _ in parts))
+    titles = list(dict.fromkeys(title for _, _, title in parts))
+    if not titles:
+        return None
+    known, task = test.intervals["metrics"], test.task
+    counts = {}
+    if task.kind in (CLASSES, LABELS):
+        counts = {task.name(k): str(int(n)) for k, n in enumerate(task.truth.sum(axis=0))}
+    rows = []
+    for title in titles:
+        row = [title, counts.get(title, "")] if counts else [title]
+        for name in (f"{metric}.{title}" for metric in metrics):
+            value = every.get(name)
+            row += [shown(value, 4), _interval(known.get(name), value)]
+        rows.append(row)
+    what = {CLASSES: "class", LABELS: "label"}.get(task.kind, "column")
+    head = [what, *(["records"] if counts else [])]
+    head += [text for metric in metrics for text in (metric, "95 % interval")]
+    numeric = [False, *([True] if counts else []), *([True, False] * len(metrics))]
+    caption = (
+        f"Each {what} against all others." if task.kind == CLASSES else f"Each {what} by itself."
+    )
+    return Table(caption, head, rows, numeric)
 
 
 def _interval(found: dict[str, float] | None, value: float | None) -> str:

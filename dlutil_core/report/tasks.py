@@ -30,7 +30,8 @@ class Task:
     probabilities
         Whether the scores are within 0 and 1.
     names
-        The classes' names in the order of their numbers, where they are known.
+        Names of the classes in the order of their numbers, or of the labels or columns, where they
+        are known.
     known
         Bool, the shape of `truth`: which labels are not missing; `None`: all of them. Records
         without any label are left out of the task.
@@ -74,13 +75,19 @@ def task_of(y_true: np.ndarray, y_pred: np.ndarray, names: tuple[str, ...] = ())
     """The task that labels and predictions, arrays `(N, …)`, look like.
 
     Labels that are NaN are missing: records without any other are left out. `names` are those of
-    the classes, used where there are as many of these.
+    the classes, labels or columns, used where there are as many of these.
     """
     if y_true.dtype.kind == "f" and np.isnan(y_true).any() and len(y_true) == len(y_pred):
         return _partly_known(y_true, y_pred, names)
     task = _kind_of(y_true, y_pred)
-    classes = {BINARY: 2, CLASSES: task.truth.shape[1]}.get(task.kind, 0)
-    return replace(task, names=names) if len(names) == classes else task
+    return _named(task, names)
+
+
+def _named(task: Task, names: tuple[str, ...]) -> Task:
+    """The task with the names of its classes, labels or columns, if these are as many."""
+    wanted = 2 if task.kind == BINARY else task.truth.shape[1]
+    alone = task.kind == REGRESSION and wanted == 1
+    return replace(task, names=names) if len(names) == wanted and not alone else task
 
 
 def _partly_known(y_true: np.ndarray, y_pred: np.ndarray, names: tuple[str, ...]) -> Task:
@@ -93,7 +100,7 @@ def _partly_known(y_true: np.ndarray, y_pred: np.ndarray, names: tuple[str, ...]
     # What is missing must not decide what kind of task it is: 0 is a flag and a number.
     filled = _kind_of(np.nan_to_num(y_true, nan=0.0), y_pred)
     if filled.kind in (LABELS, REGRESSION) and filled.truth.shape == known.shape:
-        return replace(filled, known=known)
+        return _named(replace(filled, known=known), names)
     return Task(OTHER, np.empty((0, 0)), filled.scores)
 
 

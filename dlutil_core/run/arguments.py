@@ -46,6 +46,12 @@ def run_arguments(run: RunConfig, stage: str) -> str:
     return shlex.join(words)
 
 
+def evaluate_arguments(run: RunConfig) -> str:
+    """Arguments of the evaluation, quoted for a shell."""
+    names = shlex.join(f"--label-name={name}" for name in run.label_names)
+    return f"{run_arguments(run, 'test')} {names}".rstrip()
+
+
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of every script that executes `def.py`."""
     add = parser.add_argument

@@ -12,10 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.run.reward import check_reward
 
 EXPONENT = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")
 
-NO_PATHS = ("title", "env", "search.config", "preprocess.command.run", "preprocess.columns")
+NO_PATHS = (
+    "title",
+    "reward",
+    "env",
+    "search.config",
+    "preprocess.command.run",
+    "preprocess.columns",
+)
 """Keys whose texts are no paths."""
 
 
@@ -90,11 +98,12 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
 
     plain = copy.deepcopy(dict(config))
     sections = ("search", "env", "data_files", "preprocess", "explain")
-    for name in (*sections, "predict", "definition_files"):
+    for name in (*sections, "predict", "definition_files", "metrics"):
         if plain.get(name, 0) is None:  # an empty `search:` in YAML
             del plain[name]
-    if isinstance(plain.get("predict"), str):
-        plain["predict"] = [plain["predict"]]
+    for name in ("predict", "metrics"):
+        if isinstance(plain.get(name), str):
+            plain[name] = [plain[name]]
     plain = _with_numbers(plain, schema())
     checker = jsonschema.Draft202012Validator(schema())
     error = jsonschema.exceptions.best_match(checker.iter_errors(plain))
@@ -114,6 +123,8 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
             f"{source}: search.method is fixed, but search.config is empty; give the configuration "
             "there, for example config: {lr: 0.001}"
         )
+    if filled["reward"] is not None:
+        check_reward(filled["reward"], source)
     clip_norm = filled["clip_norm"]
     if clip_norm is not None and not math.isfinite(clip_norm):
         raise UserError(f"{source}: clip_norm is {clip_norm}, but must be a finite number")

@@ -80,9 +80,13 @@ class Lifecycle:
         if self.run.values["evaluate"] and metrics_file.is_file():
             metrics = read_json(metrics_file)
             say("\nTest metrics:")
+            from dlutil_core.model.chosen_metrics import of_a_column
+
+            metrics = {n: v for n, v in metrics.items() if not of_a_column(n)}  # the report has all
+            width = max(12, *map(len, metrics))
             for name, value in metrics.items():
                 text = "undefined" if value is None else f"{value:.4f}"
-                say(f"  {name:<12} {text}")
+                say(f"  {name:<{width}} {text}")
         if best_file.is_file():
             say(f"Best configuration: {json.dumps(read_json(best_file))}")
         say(f"Results are in {self.run.result}/")

@@ -20,6 +20,7 @@ from dlutil_core.job.run_spec import hashed_env
 from dlutil_core.model.options import TrainingOptions
 from dlutil_core.run.config import validated
 from dlutil_core.run.data_files import DataFiles
+from dlutil_core.run.reward import computed_metrics
 from dlutil_core.search import plan
 
 EXISTING = "existing"
@@ -73,7 +74,17 @@ class RunConfig:
     def options(self) -> TrainingOptions:
         """Options of training that change results."""
         names = ("clip_norm", "early_stop", "compile", "deterministic", "precision")
-        return TrainingOptions(**{name: self.values[name] for name in names})
+        options = {name: self.values[name] for name in names}
+        options["metrics"] = computed_metrics(self.values["metrics"], self.values["reward"])
+        options["reward"] = self.values["reward"] or ""
+        return TrainingOptions(**options)
+
+    @property
+    def label_names(self) -> list[str]:
+        """What several columns of labels are called, where `preprocess` names them."""
+        columns = (self.values["preprocess"] or {}).get("columns") or {}
+        names = columns.get("labels") or []
+        return names if len(names) > 1 and all(isinstance(name, str) for name in names) else []
 
     @property
     def places(self) -> Places:

@@ -213,7 +213,7 @@ class Steps:
         run, made = self.run, self._made_part()
         best = self._results([names.BEST_MODEL, names.BEST_PROVENANCE])
         if run.values["evaluate"]:
-            part = made | self._definition_part("test")
+            part = made | self._definition_part("test") | {"label_names": run.label_names}
             inputs = [*best, *self._stage_inputs("test")]
             self._add("test", part, inputs, self._results(files.TEST_FILES), after_data=True)
             inputs = self._results([names.TEST_METRICS, names.TEST_OUTPUTS])

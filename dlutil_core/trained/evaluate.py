@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,16 @@ from dlutil_core.trained.load import restore_model
 from dlutil_core.trained.provenance import data_sha256, test_provenance
 
 
-def evaluate_best(loaded: LoadedRun, model_file: Path, out: Path) -> tuple[Read, ...]:
+def evaluate_best(
+    loaded: LoadedRun, model_file: Path, out: Path, label_names: Sequence[str] = ()
+) -> tuple[Read, ...]:
     """Write `metrics.json`, `outputs.npz` (labels and predictions, in record order, and the names
-    of the classes where the loader knows them) and `provenance.json`.
+    of the classes where they are known) and `provenance.json`.
+
+    Parameters
+    ----------
+    label_names
+        What classes or columns of labels are called, where the loader has no `class_names`.
 
     Returns
     -------
@@ -35,17 +43,20 @@ def evaluate_best(loaded: LoadedRun, model_file: Path, out: Path) -> tuple[Read,
     seed_everything(loader_seed(spec.seed))
     loader = loaded.definition.test_loader(spec.data_dir)
     call = loaded.definition.call
+    names = getattr(loader, "class_names", None) or label_names
     y_true, y_pred, y_pred_loss = call("evaluation", model.outputs, loader)
     if type(model).evaluate is BaseModel.evaluate:
         found = call("evaluation", model.metrics_of, y_true, y_pred, y_pred_loss)
     else:
         found = call("evaluation", model.evaluate, loader)
+    further = call("evaluation", model.further_metrics, aligned(y_true, y_pred), y_pred, names)
+    found |= {name: value for name, value in further.items() if name not in found}
     metrics = {name: value if math.isfinite(value) else None for name, value in found.items()}
     arrays: dict[str, Any] = {}
     for prefix, part in (("y_true", aligned(y_true, y_pred)), ("y_pred", y_pred)):
         tree = numpy_tree(part)
         arrays |= {f"{prefix}.{n}".rstrip("."): leaf for n, leaf in tree_leaves(tree)}
-    if names := getattr(loader, "class_names", None):
+    if names:
         arrays["classes"] = np.array(names)
     with files.atomic_path(out / "outputs.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)

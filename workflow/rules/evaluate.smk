@@ -20,7 +20,7 @@ if CFG["evaluate"]:
             runtime=minutes,
             gpu=GPUS,
         params:
-            script=script("evaluate", request_of("test"), arguments.run_arguments(RUN, "test")),
+            script=script("evaluate", request_of("test"), arguments.evaluate_arguments(RUN)),
             out=subpath(output[0], parent=True),
         message:
             "Testing the best model"

@@ -10,6 +10,7 @@ import pytest
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.run.config import documented_keys, read_config, schema, validated
+from dlutil_core.run.run_config import RunConfig
 
 LEAST: dict[str, Any] = {"definition": "def.py", "data": "d", "result": "r"}
 
@@ -133,3 +134,29 @@ def test_files_that_are_no_config(tmp_path: Path) -> None:
         read_config(path)
     path.write_text("seed: 3\n")
     assert read_config(path) == {"seed": 3}
+
+
+@pytest.mark.parametrize(
+    ("keys", "pieces"),
+    [
+        ({"reward": "mse"}, ["reward is mse", "write -mse"]),
+        ({"reward": "val_loss"}, ["write -val_loss"]),
+        ({"reward": "-auroc"}, ["reward is -auroc", "write auroc"]),
+        ({"metrics": ["aurocc"]}, ["metrics.0 is 'aurocc'", "average_precision"]),
+    ],
+)
+def test_rewards_of_the_wrong_sign_and_unknown_metrics_are_refused(
+    keys: dict[str, Any], pieces: list[str]
+) -> None:
+    with pytest.raises(UserError) as caught:
+        validated({"definition": "def.py", "data": "d", "result": "r", **keys})
+    assert all(piece in str(caught.value) for piece in pieces)
+
+
+def test_metrics_and_reward_become_options_of_training() -> None:
+    base = {"definition": "def.py", "data": "d", "result": "r"}
+    assert RunConfig(base).options.identity() == {}
+    found = RunConfig(base | {"metrics": "f1", "reward": "average_precision"}).options.identity()
+    assert found == {"metrics": ["f1", "average_precision"], "reward": "average_precision"}
+    assert RunConfig(base | {"reward": "-train_mse"}).options.metrics == ()
+    assert RunConfig(base | {"reward": "my_own"}).options.metrics == ()
