@@ -17,6 +17,7 @@ def main(arguments: argparse.Namespace) -> None:
         tested=arguments.tested,
         explained=arguments.explained,
         title=arguments.title,
+        baseline=arguments.baseline,
     )
     write_report(results, arguments.result)
 
@@ -32,5 +33,6 @@ if __name__ == "__main__":
     )
     parser.add_argument("--title", default="", help="what the report is called")
     parser.add_argument("--tested", action="store_true", help="tell what test/ holds")
+    parser.add_argument("--baseline", action="store_true", help="tell what baseline/ holds")
     parser.add_argument("--explained", action="store_true", help="tell what explain/ holds")
     script.run_step(main, parser.parse_args())

@@ -30,6 +30,9 @@ TEST_OUTPUTS = "test/outputs.npz"
 TEST_PROVENANCE = "test/provenance.json"
 TEST_INTERVALS = "test/intervals.json"
 
+BASELINE_METRICS = "baseline/metrics.json"
+BASELINE_ABOUT = "baseline/about.json"
+
 EXPLAIN = "explain"
 EXPLAIN_SUMMARY = "explain/summary.json"
 

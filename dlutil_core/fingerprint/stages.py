@@ -24,6 +24,7 @@ VERSION = "dlutil fingerprint 1"
 ROOTS = {
     "train": ("get_train_generator", "get_val_generator", "get_config", "Model"),
     "test": ("get_test_generator", "Model"),
+    "baseline": ("get_train_generator", "get_val_generator", "get_test_generator", "Model"),
     "predict": ("get_pred_generator", "save_prediction", "Model"),
 }
 ASKED = frozenset(name for names in ROOTS.values() for name in names)

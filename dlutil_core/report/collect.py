@@ -31,6 +31,14 @@ class Test:
 
 
 @dataclass
+class Baseline:
+    """What a linear model makes of the same split, and what it is."""
+
+    metrics: dict[str, float | None]
+    text: str
+
+
+@dataclass
 class Results:
     """Everything that a report tells."""
 
@@ -49,6 +57,7 @@ class Results:
     explained: dict[str, Any] | None = None
     folder: Path = Path()
     title: str = ""
+    baseline: Baseline | None = None
 
     @property
     def best(self) -> Standing:
@@ -89,6 +98,7 @@ def collect(
     tested: bool = True,
     explained: bool = False,
     title: str = "",
+    baseline: bool = False,
 ) -> Results:
     """Read a result folder.
 
@@ -100,6 +110,8 @@ def collect(
         What of the preprocessing's configuration the report tells.
     tested, explained
         Whether the report tells of `test/` and of `explain/`.
+    baseline
+        Whether it tells of `baseline/`.
     title
         What the report is called; empty: a name of dlutil's.
     """
@@ -121,7 +133,13 @@ def collect(
         explained=read_json(result / paths.EXPLAIN_SUMMARY) if explained else None,
         folder=result,
         title=title,
+        baseline=_baseline(result) if baseline else None,
     )
+
+
+def _baseline(result: Path) -> Baseline:
+    about = read_json(result / paths.BASELINE_ABOUT)
+    return Baseline(read_json(result / paths.BASELINE_METRICS), about["text"])
 
 
 def _test(result: Path) -> Test:

@@ -176,6 +176,8 @@ def _tables(results: Results) -> dict[str, Any]:
         "best_config": tables.config_table(results),
         "weights": tables.weights_table(results),
         "metrics": tables.metrics_table(results),
+        "baseline": tables.baseline_table(results),
+        "baseline_text": results.baseline.text if results.baseline is not None else "",
         "columns": tables.columns_table(results),
         "provenance": provenance,
     }

@@ -244,6 +244,20 @@ def columns_table(results: Results) -> Table | None:
     return Table(caption, head, rows, numeric)
 
 
+def baseline_table(results: Results) -> Table | None:
+    """The metrics of the test beside those of a baseline."""
+    if results.test is None or results.baseline is None:
+        return None
+    told = told_metrics(results.test)
+    rows = [
+        [name, shown(told[name]), shown(value)]
+        for name, value in results.baseline.metrics.items()
+        if name in told
+    ]
+    caption = "On the same test set; both were trained and chosen on the same split."
+    return Table(caption, ["metric", "this model", "baseline"], rows, [False, True, True])
+
+
 def _interval(found: dict[str, float] | None, value: float | None) -> str:
     """The interval, where it belongs to this very number."""
     if found is None or value is None or not math.isclose(found["value"], value, rel_tol=1e-3):

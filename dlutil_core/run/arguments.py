@@ -31,8 +31,9 @@ def run_arguments(run: RunConfig, stage: str) -> str:
         "fingerprint": run.analysis.fingerprints[stage],
         "options": json.dumps(run.options.identity(), sort_keys=True),
     }
-    if stage == "train":
+    if stage in ("train", "baseline"):
         given["batch-size"] = values["batch_size"]
+    if stage == "train":
         given["trials"] = f"{run.result}/search/trials"
         if run.search["epoch_timeout"] is not None:
             given["epoch-timeout"] = run.search["epoch_timeout"]
@@ -40,8 +41,9 @@ def run_arguments(run: RunConfig, stage: str) -> str:
             given["tensorboard"] = f"{run.result}/tensorboard"
     words = [f"--{name}={value}" for name, value in given.items()]
     words += [f"--env={name}" for name in sorted(values["env"])]
-    if stage in values["data_files"]:
-        words += [f"--data-file={run.data}/{name}" for name in run.files.of_stage(stage)]
+    for part in ("train", "test") if stage == "baseline" else (stage,):
+        if part in values["data_files"]:
+            words += [f"--data-file={run.data}/{name}" for name in run.files.of_stage(part)]
     words += [f"--definition-file={path}" for path in run.definition_files]
     return shlex.join(words)
 
@@ -50,6 +52,14 @@ def evaluate_arguments(run: RunConfig) -> str:
     """Arguments of the evaluation, quoted for a shell."""
     names = shlex.join(f"--label-name={name}" for name in run.label_names)
     return f"{run_arguments(run, 'test')} {names}".rstrip()
+
+
+def baseline_arguments(run: RunConfig) -> str:
+    """Arguments of the baseline, quoted for a shell."""
+    kmer = run.values["baseline"]["kmer"]
+    words = [f"--label-name={name}" for name in run.label_names]
+    words += [] if kmer is None else [f"--kmer={kmer}"]
+    return f"{run_arguments(run, 'baseline')} {shlex.join(words)}".rstrip()
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:

@@ -36,6 +36,8 @@ def check_definition(run: RunConfig) -> None:
             needed["get_config"] = "the search"
     if values["evaluate"]:
         needed["get_test_generator"] = "evaluation (evaluate: true, --eval)"
+    if values["baseline"]["enabled"]:
+        needed["get_train_generator"] = "the baseline (baseline: true)"
     if values["explain"]["enabled"] and run.explained_stage == "test":
         needed["get_test_generator"] = "the explanation (explain.enabled)"
     if values["predict"]:

@@ -97,10 +97,12 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
     import jsonschema
 
     plain = copy.deepcopy(dict(config))
-    sections = ("search", "env", "data_files", "preprocess", "explain")
+    sections = ("search", "env", "data_files", "preprocess", "explain", "baseline")
     for name in (*sections, "predict", "definition_files", "metrics"):
         if plain.get(name, 0) is None:  # an empty `search:` in YAML
             del plain[name]
+    if isinstance(plain.get("baseline"), bool):
+        plain["baseline"] = {"enabled": plain["baseline"]}
     for name in ("predict", "metrics"):
         if isinstance(plain.get(name), str):
             plain[name] = [plain[name]]
@@ -122,6 +124,11 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
         raise UserError(
             f"{source}: search.method is fixed, but search.config is empty; give the configuration "
             "there, for example config: {lr: 0.001}"
+        )
+    if filled["baseline"]["enabled"] and not filled["evaluate"]:
+        raise UserError(
+            f"{source}: baseline stands beside the test, but evaluate is false; set "
+            "evaluate: true, or leave out baseline"
         )
     if filled["reward"] is not None:
         check_reward(filled["reward"], source)

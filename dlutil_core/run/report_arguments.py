@@ -30,5 +30,6 @@ def report_arguments(run: RunConfig) -> str:
     words = [f"--preprocess={json.dumps(told_preprocess(run), sort_keys=True)}"]
     words += [f"--title={run.values['title']}"] if run.values["title"] else []
     words += ["--tested"] if run.values["evaluate"] else []
+    words += ["--baseline"] if run.values["baseline"]["enabled"] else []
     words += ["--explained"] if run.values["explain"]["enabled"] else []
     return shlex.join(words)

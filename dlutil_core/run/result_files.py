@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 TEST_FILES = (names.TEST_METRICS, names.TEST_OUTPUTS, names.TEST_PROVENANCE)
 FIGURE_FILES = (names.TEST_INTERVALS, "test/performance.svg", "test/errors.svg")
+BASELINE_FILES = (names.BASELINE_METRICS, names.BASELINE_ABOUT)
 EXPLAIN_FILES = (
     *(names.EXPLAIN_SUMMARY, "explain/filters.meme", "explain/filters.jaspar"),
     *("explain/filters.tsv", "explain/attributions.npz"),
@@ -35,6 +36,8 @@ def result_files(run: RunConfig) -> list[str]:
     found = [*search_files(run), *names.BEST_FILES]
     if run.values["evaluate"]:
         found += [*TEST_FILES, *FIGURE_FILES]
+    if run.values["baseline"]["enabled"]:
+        found += BASELINE_FILES
     for name in run.files.predicted:
         found += prediction_files(name)
     if run.values["explain"]["enabled"]:

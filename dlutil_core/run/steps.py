@@ -27,7 +27,7 @@ from dlutil_core.run.run_config import RunConfig
 DATA_PACKAGES = ("numpy", "h5py", "hdf5plugin")
 RESULT_PACKAGES = (
     *("python", "torch", "numpy", "h5py", "pandas", "scikit-learn", "matplotlib", "logomaker"),
-    *("captum", "jinja2"),
+    *("captum", "jinja2", "scipy"),
 )
 
 
@@ -218,6 +218,13 @@ class Steps:
             self._add("test", part, inputs, self._results(files.TEST_FILES), after_data=True)
             inputs = self._results([names.TEST_METRICS, names.TEST_OUTPUTS])
             self._add("figures", made, inputs, self._results(files.FIGURE_FILES))
+        if run.values["baseline"]["enabled"]:
+            part = made | self._source_part("baseline") | {"baseline": run.values["baseline"]}
+            part |= {"label_names": run.label_names, "batch_size": run.values["batch_size"]}
+            part |= {"metrics": list(run.options.metrics)}
+            inputs = [*self._stage_inputs("train"), *self._stage_inputs("test")]
+            outputs = self._results(files.BASELINE_FILES)
+            self._add("baseline", part, inputs, outputs, after_data=True)
         for name in run.files.predicted:
             part = made | self._definition_part("predict")
             inputs = [*best, *self._in_data([name]), *run.definition_files]
@@ -236,6 +243,7 @@ class Steps:
             "preprocess": told_preprocess(run),
             "title": run.values["title"],
             "tested": run.values["evaluate"],
+            "baseline": run.values["baseline"]["enabled"],
             "explained": run.values["explain"]["enabled"],
         }
         inputs = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "batch_size": 20,
         "search": {"max_epochs": 3},
         "title": "Three kinds",
+        "baseline": True,
         "metrics": ["mcc"],
         "reward": "average_precision",
     }
@@ -132,3 +134,35 @@ def test_another_choice_trains_again_and_a_title_draws_again(finished: Path) -> 
             assert set(done.planned) | {"all"} == ran, done.output
         else:
             assert ran - {"plan"} <= set(done.planned), done.output
+
+
+def test_a_baseline_stands_beside_the_network(finished: Path) -> None:
+    out = finished / "out"
+    about = json.loads((out / "baseline" / "about.json").read_text())
+    assert about["text"].startswith("A logistic regression on counts of words of 5 letters")
+    assert about["features"] == 1024 and about["records"] == 150
+    found = json.loads((out / "baseline" / "metrics.json").read_text())
+    test = json.loads((out / "test" / "metrics.json").read_text())
+    assert set(found) == set(test) - {"loss"} and 0.5 < found["auroc"] < 1
+    page = (out / "report.html").read_text()
+    table = page.split('id="t-baseline"')[1].split("</table>")[0]
+    assert f"{found['auroc']:.5g}" in table and f"{test['auroc']:.5g}" in table
+    assert "baseline/metrics.json" in (out / "MANIFEST.sha256").read_text()
+
+
+def test_a_baseline_is_the_same_for_any_cores_and_runs_for_what_it_reads(
+    finished: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "copied"
+    shutil.copytree(finished, copied)
+    (copied / "out" / "baseline" / "metrics.json").unlink()
+    arguments = ["--configfile", "config.yaml", "--cores", "1"]
+    done = snakemake(copied, *arguments, OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2")
+    assert done.code == 0 and done.ran["baseline"] == 1 and not done.ran["bracket"], done.output
+    for name in ("baseline/metrics.json", "baseline/about.json", "report.html"):
+        assert (copied / "out" / name).read_bytes() == (finished / "out" / name).read_bytes()
+    text = (copied / "def.py").read_text()
+    edited = text.replace('read(data_dir + "/test.npz")', 'read(data_dir + "/test.npz", 10)')
+    (copied / "def.py").write_text(edited)
+    planned = snakemake(copied, *arguments, "--dry-run").planned
+    assert {"baseline", "evaluate"} <= set(planned) and "bracket" not in planned

@@ -82,8 +82,8 @@ def test_edit_changes_exactly_the_stages_that_reach_it(tmp_path, old, new, file,
 
 def test_fingerprints_are_hexadecimal_and_differ_between_stages(tmp_path):
     found = prints(tmp_path, FILES)
-    assert set(found) == ALL
-    assert len(set(found.values())) == 3
+    assert set(found) == {*ALL, "baseline"}
+    assert len(set(found.values())) == 4
     assert all(len(v) == 64 and int(v, 16) for v in found.values())
 
 
