@@ -104,11 +104,14 @@ def format_field(value: Any) -> str:
 
 
 def write_csv(
-    path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
+    path: str | os.PathLike[str],
+    columns: Sequence[str],
+    rows: Iterable[Mapping[str, Any]],
+    delimiter: str = ",",
 ) -> None:
     """Write rows with these columns, atomically; a key that a row lacks is an empty field."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([format_field(row.get(c)) for c in columns] for row in rows)
 
