@@ -137,7 +137,7 @@ FORCE:
 # published as source alone, and the one that Python brings along may be too old for them.
 define install
 $(make_venv) && start=$$(date +%s) && \
-echo "installing dlutil$(1) and what it needs into $(VENV) (about 2 minutes the first time) ..." && \
+echo "installing dlutil-workflow$(1) and what it needs into $(VENV) (about 2 minutes the first time) ..." && \
 $(PIP) install -qq $(PIP_ARGS) -c constraints.txt $(BUILD_TOOLS) && \
 $(PIP) install -qq $(PIP_ARGS) -c constraints.txt --no-build-isolation -e '.$(1)' && \
 pwd -P > $(VENV)/.place && touch $@ $(VENV)/.run && \

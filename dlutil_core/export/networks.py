@@ -70,7 +70,8 @@ def _export_onnx(network: torch.nn.Module, program: Any, x: torch.Tensor, out: P
     missing = [p for p in ("onnx", "onnxscript") if importlib.util.find_spec(p) is None]
     if missing:
         return (
-            f"Not written: the package {missing[0]} is not installed (pip install 'dlutil[onnx]')."
+            f"Not written: the package {missing[0]} is not installed "
+            "(pip install onnx onnxruntime onnxscript)."
         )
     path = out / "model.onnx"
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

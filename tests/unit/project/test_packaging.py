@@ -139,12 +139,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 def test_wheel_carries_core_workflow_scripts_and_environment(wheel: zipfile.ZipFile) -> None:
     core = {str(p.relative_to(ROOT)) for p in sources("dlutil_core")}
     beside = {f"dlutil_core/{p.relative_to(ROOT)}" for p in sources("workflow", "scripts")}
-    packed = {name for name in wheel.namelist() if not name.startswith("dlutil-")}
+    packed = {name for name in wheel.namelist() if not name.startswith("dlutil_workflow-")}
     assert packed == core | beside | {"dlutil_core/environment.yml"}
 
 
 def test_wheel_has_the_command_the_licence_and_the_extras(wheel: zipfile.ZipFile) -> None:
-    info = f"dlutil-{PROJECT['project']['version']}.dist-info"
+    info = f"dlutil_workflow-{PROJECT['project']['version']}.dist-info"
     assert (
         "dlutil = dlutil_core.cli.commands:main" in wheel.read(f"{info}/entry_points.txt").decode()
     )
@@ -156,8 +156,8 @@ def test_wheel_has_the_command_the_licence_and_the_extras(wheel: zipfile.ZipFile
 def test_editable_install_copies_nothing_that_could_go_stale(tmp_path: Path) -> None:
     with zipfile.ZipFile(build("editable", tmp_path)) as archive:
         installed = [n for n in archive.namelist() if ".dist-info/" not in n]
-        assert installed == ["_dlutil.pth"]
-        assert archive.read("_dlutil.pth").decode().strip() == str(ROOT)
+        assert installed == ["_dlutil_workflow.pth"]
+        assert archive.read("_dlutil_workflow.pth").decode().strip() == str(ROOT)
 
 
 # -- checks of a commit ----------------------------------------------------------------------------
