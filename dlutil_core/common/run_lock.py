@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -58,7 +59,7 @@ class RunLock:
                 f"({self._handle.read().strip() or 'its process is unknown'}); wait for it or give "
                 "another result folder"
             ) from None
-        owner = f"process {os.getpid()} on {platform.node()}, since {time.strftime('%F %T')}"
+        owner = _owner(os.getpid())
         self._handle.truncate(0)
         self._handle.write(f"{owner}\n")
         self._handle.flush()
@@ -108,6 +109,12 @@ def check_owner() -> None:
     owner = _OWNER.get()
     if owner is not None:
         owner.check()
+
+
+@cache
+def _owner(process: int) -> str:
+    """This process, by one name in each folder that it holds, since its jobs know one."""
+    return f"process {process} on {platform.node()}, since {time.strftime('%F %T')}"
 
 
 def _read(lock: Path) -> str:

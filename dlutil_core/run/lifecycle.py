@@ -97,6 +97,22 @@ class Lifecycle:
         with suppress(OSError):
             write_run_page(self.run.result, steps, self.began, self.run.values["title"], failed)
 
+    def end(self, job_failed: bool) -> None:
+        """The last words where nobody tells how the run has ended.
+
+        Parameters
+        ----------
+        job_failed
+            Whether a job failed meanwhile; it may have been tried again.
+        """
+        if job_failed and Judge(self.judge.steps, HashMemory()).different:
+            changed = self.changed()
+            self.fail()
+            if changed:
+                sys.exit(f"{ERROR_PREFIX}{changed}")
+        else:
+            self.succeed()
+
     def changed(self) -> str:
         """What was changed while the run went on, as a sentence; empty where nothing was.
 

@@ -7,9 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(workflow.current_basedir).parent.parent
-if (ROOT / "dlutil_core").is_dir() and str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+from snakemake_interface_logger_plugins.common import LogEvent
 
 from dlutil_core.run.config import check_config_files
 from dlutil_core.common.errors import UserError
@@ -23,6 +21,7 @@ from dlutil_core.run import arguments, result_files
 from dlutil_core.run.checks import check
 from dlutil_core.run.job_sizes import JobSizes
 from dlutil_core.run.judge import Judge, check_search
+from dlutil_core.run.event_hooks import EventHooks
 from dlutil_core.run.lifecycle import Lifecycle, linked_alone, say
 from dlutil_core.run.odd_times import settle_times
 from dlutil_core.run.report_arguments import report_arguments as arguments_of_report
@@ -231,6 +230,10 @@ def minutes(_, attempt, threads):
 
 
 LIFE = Lifecycle(RUN, JUDGE) if JUDGES else None
+# What stands below Snakemake runs for the outermost workflow alone.
+if JUDGES and not workflow.modifier.is_main_snakefile():
+    EVENTS = EventHooks(LIFE, begun=LogEvent.JOB_STARTED, failed=LogEvent.JOB_ERROR)
+    logging.getLogger("snakemake.logging").addFilter(EVENTS)
 
 
 wildcard_constraints:
