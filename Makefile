@@ -28,8 +28,9 @@ APART := --ignore=tests/promises --ignore=tests/cluster --ignore=tests/browser \
 # -- commands --------------------------------------------------------------------------------------
 
 demo: $(VENV)/.run ## train, pick, test and predict on real DNA (CORES=all)
-	@$(SNAKEMAKE) --cores $(CORES) $(ARGS)
+	@$(RUN) main.py config/config.yaml --cores $(CORES) $(if $(ARGS),-- $(ARGS))
 	@$(if $(ARGS),,$(RUN) examples/conv_seq_classifier/baseline.py results/conv_seq_classifier)
+	@$(if $(ARGS),,echo "Next, your own sequences: .venv/bin/dlutil init my_project --positives peaks.fa")
 
 test: $(VENV)/.dev ## all tests but the ones below, with coverage (ARGS='-k plan')
 	$(PYTEST) $(WORKERS) --cov --cov-report=term $(APART) $(ARGS)

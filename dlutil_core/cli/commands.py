@@ -9,6 +9,7 @@ from pathlib import Path
 from dlutil_core.cli import compare
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.shown_text import shown
+from dlutil_core.common.version import __version__
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dlutil", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"dlutil {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     commands.add_parser("run", help="search, test and predict (dlutil run --help)", add_help=False)
     plan = commands.add_parser("plan", help="print brackets, rungs, trials and epochs of a config")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -11,17 +10,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from dlutil_core.common.errors import UserError
-from dlutil_core.common.files import read_json, sentence_of, write_json
+from dlutil_core.common.files import sentence_of, write_json
 from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.common.identity import identity_path
 from dlutil_core.common.logs import ERROR_PREFIX
-from dlutil_core.common.result_folder import BEST_CONFIG, RUN_NOTE, TEST_METRICS
+from dlutil_core.common.result_folder import RUN_NOTE
 from dlutil_core.common.run_lock import RunLock
 from dlutil_core.common.shown_text import shown
 from dlutil_core.run.judge import Judge
 from dlutil_core.run.requests import Requests
 from dlutil_core.run.run_config import RunConfig
 from dlutil_core.run.run_page import write_run_page
+from dlutil_core.run.summary import summary
 from dlutil_core.run.warnings import run_warnings
 
 
@@ -74,22 +74,8 @@ class Lifecycle:
         self._write_page(failed=bool(changed))
         if changed:
             sys.exit(f"{ERROR_PREFIX}{changed}")
-        folder = Path(self.run.result)
-        # A run of a single target may leave either out.
-        metrics_file, best_file = folder / TEST_METRICS, folder / BEST_CONFIG
-        if self.run.values["evaluate"] and metrics_file.is_file():
-            metrics = read_json(metrics_file)
-            say("\nTest metrics:")
-            from dlutil_core.model.chosen_metrics import of_a_column
-
-            metrics = {n: v for n, v in metrics.items() if not of_a_column(n)}  # the report has all
-            width = max(12, *map(len, metrics))
-            for name, value in metrics.items():
-                text = "undefined" if value is None else f"{value:.4f}"
-                say(f"  {name:<{width}} {text}")
-        if best_file.is_file():
-            say(f"Best configuration: {json.dumps(read_json(best_file))}")
-        say(f"Results are in {self.run.result}/")
+        for line in summary(self.run):
+            say(line)
 
     def _write_page(self, failed: bool) -> None:
         """Tell when and where it worked; a page that cannot be written ends no run."""

@@ -60,7 +60,7 @@ def test_a_search_far_from_the_repository(installed: Path, tmp_path: Path) -> No
     assert not any(str(REPOSITORY) in path.read_text() for path in commands)
     far.forget_epochs()
     again = run(installed / "bin" / "dlutil", "run", *FLAGS, folder=far.folder, **traced)
-    assert "Nothing has changed" in again.stderr
+    assert "nothing has changed" in again.stderr
     assert far.epochs() == []
 
 

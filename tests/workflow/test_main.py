@@ -82,7 +82,7 @@ def test_the_environment_reaches_def_py_and_is_part_of_the_run(
 def test_the_same_command_again_does_nothing_and_a_changed_variable_trains(copied: Path) -> None:
     again = front.run_main(copied, *SEARCH, SCALE="2")
     assert again.code == 0
-    assert "Nothing has changed" in again.output
+    assert "nothing has changed" in again.output
     changed = front.run_main(copied, *SEARCH, "--", "-n", SCALE="5")
     assert changed.planned["plan"] == changed.planned["bracket"] == 1, changed.output
     other = front.run_main(copied, *SEARCH, "--", "-n", SCALE="2", UNRELATED="5")

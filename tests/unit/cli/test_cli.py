@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dlutil_core.cli import commands
-from dlutil_core.cli.run import config_of, main, parser
+from dlutil_core.cli.run import main
+from dlutil_core.cli.run_flags import config_of, parser
 from dlutil_core.common.errors import UserError
 from dlutil_core.run.config import validated
 

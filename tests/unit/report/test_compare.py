@@ -82,6 +82,10 @@ def test_permutation_agrees_with_all_swaps() -> None:
     assert found == pytest.approx(exact, abs=0.05)
 
 
+def three_classes(p: np.ndarray) -> np.ndarray:
+    return np.stack([(1 - p) / 2, (1 - p) / 2, p], 1)
+
+
 def result(
     folder: Path, y_true: np.ndarray, y_pred: np.ndarray, data: str = "1", **more: np.ndarray
 ) -> Path:
@@ -123,7 +127,10 @@ def test_missing_labels_are_left_out_of_both(tmp_path: Path) -> None:
         (lambda t, p: (t[:-1], p[:-1], "1"), "were tested on 40 and 39 records"),
         (lambda t, p: (t[::-1], p, "1"), r"labels of test record \d+ \(counted from 0\) differ"),
         (lambda t, p: (t, p, "2"), "were tested on different files"),
-        (lambda t, p: (t[:, None], np.stack([(1 - p) / 2, (1 - p) / 2, p], 1), "1"), "predict different things"),
+        (
+            lambda t, p: (t[:, None], three_classes(p), "1"),
+            "predict different things",
+        ),
     ],
 )
 def test_other_records_are_refused(tmp_path: Path, change, told: str) -> None:
