@@ -346,6 +346,11 @@ def _columns(columns: Mapping[str, Any], group: str | int | None) -> Columns:
 
 def _check_together(plan: Plan) -> None:
     options = plan.options
+    labelled = [source for source in (plan.whole, *map(plan.sets.get, LABELLED_SETS)) if source]
+    if options.columns.labels and labelled and all(source.positives for source in labelled):
+        raise UserError(
+            "preprocess.columns.labels: positives and negatives make the labels 1 and 0; remove it"
+        )
     if options.length == "fit" and options.width is None:
         raise UserError("preprocess.width: is missing; length 'fit' needs it, as in width: 200")
     if options.length == "strict" and options.width is not None:
@@ -361,8 +366,7 @@ def _check_together(plan: Plan) -> None:
         raise UserError("preprocess.split.by: is 'group', but features have none; use fraction")
     if options.alphabet == "protein" and options.reverse_complement != "none":
         raise UserError("preprocess.reverse_complement: proteins have none; remove this key")
-    featured = {bool(source.features) for _, source in plan.sources()}
-    if len(featured) > 1:
+    if len({bool(source.features) for _, source in plan.sources()}) > 1:
         raise UserError("preprocess: some sets have features and others sequences; use one kind")
     paired = {bool(source.paired) for _, source in plan.sources()}
     if len(paired) > 1:
@@ -373,8 +377,7 @@ def _check_together(plan: Plan) -> None:
 
 def _command(section: Mapping[str, Any]) -> Command:
     keys = section["command"]
-    others = [k for k in (*LABELLED_SETS, PREDICT, *SOURCE_KEYS) if section.get(k)]
-    if others:
+    if others := [k for k in (*LABELLED_SETS, PREDICT, *SOURCE_KEYS) if section.get(k)]:
         raise UserError(
             f"preprocess.{others[0]}: cannot stand beside preprocess.command, which makes the"
             " data itself; remove one of them"

@@ -11,7 +11,7 @@ PLAIN = re.compile(rb"([^\s:|=;]+):(\d+)-(\d+)(?:\([+.-]\))?(?:_shuf\d*|_rc)*")
 # chromosome:GRCh38:1:100:200:1, in headers of Ensembl
 ENSEMBL = re.compile(
     rb"(?:^|[\s|>])(?:chromosome|scaffold|supercontig|contig|primary_assembly|group|plasmid)"
-    rb":[^\s:]+:([^\s:]+):(\d+):(\d+):-?\d(?=\s|$)"
+    rb":[^\s:]+:([^\s:]+):(\d+):(\d+):-?\d(?=(?:_shuf\d*|_rc)*(?:[\s|]|$))"
 )
 SEPARATORS = re.compile(rb"[\s|=;()\[\]{}<>\"']+")
 

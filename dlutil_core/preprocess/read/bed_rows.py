@@ -19,8 +19,8 @@ STRANDS = {b"+": "+", b"-": "-", b".": "."}
 STRAND_SIGNS = re.compile(rb"[+-](,[+-])*")
 # What stands for a strand elsewhere; in a column of BED with six it may be a name or a score.
 STRAND_WORDS = {
-    b"-1", b"+1", b"*", b"plus", b"minus", b"forward", b"reverse", b"fwd", b"rev", b"sense",
-    b"antisense", "−".encode(), "–".encode(),
+    b"-1", b"+1", b"*", b"plus", b"minus", b"forward", b"reverse", b"fwd", b"rev", b"f", b"r",
+    b"sense", b"antisense", "−".encode(), "–".encode(),
 }  # fmt: skip
 
 CHROMOSOME_WORDS = {b"chr", b"chrom", b"chromosome", b"seqnames", b"seqname", b"seqid", b"contig"}
@@ -192,11 +192,23 @@ def _no_interval(path: str, number: int, fields: list[bytes], lengths: Mapping[s
             f"{where} is {line}, with a chromosome in column {at + 1}: its columns are in another"
             " order; write chromosome, start, end, name, score and strand"
         )
+    if all(field.strip()[:1] in (b'"', b"'") for field in fields[:3]):
+        return f"{where} is {line}, with quotes around its cells; write the file without quotes"
+    if all(_is_word(field) for field in fields):
+        return (
+            f"{where} is {line}, without a number in it: does it hold column names? BED has none;"
+            " remove the line if the columns are chromosome, start (counted from 0) and end"
+        )
     wrong = 1 if not WHOLE.fullmatch(fields[1].strip()) else 2
     return (
         f"{where} has the {('start', 'end')[wrong - 1]} {shown(fields[wrong].strip())}, which is no"
         " whole number; write chromosome, start and end"
     )
+
+
+def _is_word(field: bytes) -> bool:
+    """Whether a cell holds letters and no digit but one at the end of a word, as in `log10`."""
+    return re.fullmatch(rb"[^\d]*[A-Za-z][^\d]*\d{0,2}\W*", field) is not None
 
 
 def _too_few(where: str, line: str, fields: list[bytes]) -> str:

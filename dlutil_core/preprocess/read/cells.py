@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.preprocess.read.foreign import NUMBER
 from dlutil_core.preprocess.read.text_files import blocks, shown
 
 Row = tuple[int, list[bytes]]
 """The number of a line in its file, and its cells without the white space around them."""
 
 COMMENT = b"#"
+# What spreadsheets write where a formula fails; at a line's start it is a cell, not a comment.
+FAILED = re.compile(
+    rb"#(N/A|DIV/0!|VALUE!|REF!|NAME\?|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA)(?![^\s,;\"])",
+    re.IGNORECASE,
+)
+HINT = re.compile(rb"sep=(\S|\t)\s*", re.IGNORECASE)
 BLANKS = b" \v\f"
 SAMPLE = 50
 SAMPLE_BYTES = 1 << 16
@@ -93,7 +100,16 @@ def find_separator(lines: Sequence[bytes]) -> Separator:
     for separator in present:
         if len({_count(separator, line) for line in lines}) == 1:
             return separator
-    return present[0] if present else ALONE
+    if not present:
+        return next((s for s in SEPARATORS if _has_row_names(s, lines)), ALONE)
+    return present[0]
+
+
+def _has_row_names(separator: Separator, lines: Sequence[bytes]) -> bool:
+    """Whether one column name stands above a name and a number a row, as R writes a vector."""
+    rows = [separator.try_cells(line) for line in lines[1:]]
+    pairs = bool(rows) and all(len(row) == 2 and NUMBER.fullmatch(row[1]) for row in rows)
+    return pairs and not NUMBER.fullmatch(lines[0].strip(b' "'))
 
 
 def _count(separator: Separator, line: bytes) -> int:
@@ -129,7 +145,7 @@ class CellReader:
         """
         lines: list[tuple[int, bytes]] = []
         for number, row in enumerate(text.split(b"\n")[:-1], line):
-            if row.startswith(COMMENT):
+            if is_comment(row):
                 self._comment = self._comment if self.separator or lines else row
             elif row.strip(BLANKS) or self._is_blank_row(number, bool(lines)):
                 lines.append((number, row))
@@ -161,6 +177,7 @@ class CellReader:
             )
 
     def _start(self, lines: list[tuple[int, bytes]]) -> None:
+        check_hint(self.path, *lines[0])
         sample = [row for _, row in lines[:SAMPLE] if row.strip()]
         self.separator = find_separator(sample) if sample else ALONE
         self.first_line = lines[0][0]
@@ -179,12 +196,27 @@ class CellReader:
 
     def check_width(self, rows: list[Row], width: int, what: str) -> None:
         """Refuse a row that has not `width` cells."""
+        self.check_row_names(rows)
         for number, cells in rows:
             if len(cells) != width:
                 raise UserError(
                     f"{self.path}: line {number} has {len(cells)} {what}, but the first line has"
                     f" {width}{self._mixed(b' '.join(cells))}; make them equal"
                 )
+
+    def check_row_names(self, rows: list[Row]) -> None:
+        """Refuse names of rows without a name of their column, as R writes them."""
+        number, first = rows[0]
+        few = len(rows) < 3  # one row below the first is no pattern
+        if few or number != self.first_line or any(map(NUMBER.fullmatch, first)):
+            return
+        width = len(first)
+        if {len(cells) for _, cells in rows[1:]} == {width + 1}:
+            raise UserError(
+                f"{self.path}: line {number} is {shown(b' '.join(first))}, of fewer cells than the"
+                f" lines below it ({width}, {width + 1}): a header line (column names) above names"
+                " of rows, as R writes them? write the table again with row.names=FALSE"
+            )
 
     def _mixed(self, text: bytes) -> str:
         """What the separators of an unequal line suggest."""
@@ -200,6 +232,20 @@ class CellReader:
         return f" (columns are separated by {separator.words})" if separator is not ALONE else ""
 
 
+def is_comment(line: bytes) -> bool:
+    """Whether a line begins with ``#`` and not with a spreadsheet's error such as ``#N/A``."""
+    return line.startswith(COMMENT) and FAILED.match(line) is None
+
+
+def check_hint(path: str, number: int, line: bytes) -> None:
+    """Refuse the line ``sep=;`` by which spreadsheets tell each other the separator."""
+    if HINT.fullmatch(line):
+        raise UserError(
+            f"{path}: line {number} is {shown(line)}, a hint for spreadsheets and no row; remove"
+            " that line"
+        )
+
+
 def row_blocks(path: str) -> Iterator[tuple[bytes, int]]:
     """Blocks of a file as `blocks` yields them, the first with enough rows to tell their form."""
     held, first, rows = b"", 0, 0
@@ -209,7 +255,7 @@ def row_blocks(path: str) -> Iterator[tuple[bytes, int]]:
             continue
         held, first = held + text, first or line
         lines = text.split(b"\n", SAMPLE_BYTES >> 4)[:-1]
-        rows += sum(not row.startswith(COMMENT) for row in lines if row.strip())
+        rows += sum(not is_comment(row) for row in lines if row.strip())
         if rows >= SAMPLE or (rows > 1 and len(held) >= SAMPLE_BYTES):
             yield held, first
             first = -1
@@ -217,27 +263,51 @@ def row_blocks(path: str) -> Iterator[tuple[bytes, int]]:
         yield held, first
 
 
-def check_commas(path: str, rows: list[Row], separator: Separator) -> None:
-    """Refuse numbers that may be columns or be written with decimal or thousands commas."""
+def check_commas(path: str, rows: list[Row], separator: Separator, what: str) -> None:
+    """Refuse numbers that may be columns or be written with decimal or thousands commas.
+
+    `what` says what a line holds: only ``feature`` may have a first line of names.
+    """
     texts = [(number, separator.mark.join(cells)) for number, cells in rows if len(cells) > 1]
     if separator is BLANK:
         texts = [(number, b" ".join(cells)) for number, cells in rows]
         if all(BLANK_THOUSANDS.fullmatch(t) for _, t in texts):
-            _refuse_zeros(path, texts)
+            _refuse_zeros(path, texts, what)
         return
     if separator is not COMMAS or not texts:
         return
     few = max(len(cells) for _, cells in rows) <= MAX_THOUSANDS
     if few and all(THOUSANDS.fullmatch(text) for _, text in texts):
-        raise UserError(_ambiguous(path, *texts[0]))
+        raise UserError(_ambiguous(path, *texts[0], what))
     if all(TWO_WHOLE.fullmatch(text) for _, text in texts) and not _surely_columns(rows):
-        raise UserError(_ambiguous(path, *texts[0]))
+        raise UserError(_ambiguous(path, *texts[0], what))
 
 
-def _refuse_zeros(path: str, texts: list[tuple[int, bytes]]) -> None:
+def check_decimal_commas(
+    path: str, rows: list[Row], separator: Separator | None, labels: Sequence[int]
+) -> None:
+    """Refuse a label by number, in lines without names, that a comma may have cut in two.
+
+    Parameters
+    ----------
+    labels
+        Columns of the labels, from 0.
+    """
+    last = min(len(cells) for _, cells in rows) - 1
+    for label in labels if separator is COMMAS else ():
+        if label >= last or label + 1 in labels:
+            continue
+        pairs = [(number, cells[label : label + 2]) for number, cells in rows]
+        joined = [(number, b",".join(pair)) for number, pair in pairs]
+        flags = {cell for _, pair in pairs for cell in pair} <= {b"0", b"1"}
+        if not flags and all(TWO_WHOLE.fullmatch(text) for _, text in joined):
+            raise UserError(_ambiguous(path, *joined[0], "feature"))
+
+
+def _refuse_zeros(path: str, texts: list[tuple[int, bytes]], what: str) -> None:
     for number, text in texts:
         if LEADING_ZERO.search(text):
-            raise UserError(_ambiguous(path, number, text))
+            raise UserError(_ambiguous(path, number, text, what))
 
 
 def _surely_columns(rows: list[Row]) -> bool:
@@ -248,9 +318,10 @@ def _surely_columns(rows: list[Row]) -> bool:
     return set(cells) <= {b"0", b"1"} or (counts and len(first) > 1)
 
 
-def _ambiguous(path: str, number: int, text: bytes) -> str:
+def _ambiguous(path: str, number: int, text: bytes, what: str) -> str:
+    names = "a first line" if what == "feature" else "a first line that begins with '#'"
     return (
         f"{path}: line {number} is {shown(text)}, which may be columns or a number with a decimal"
         " or thousands comma; write numbers with a decimal point alone, and separate columns by"
-        " tabs or name them in a first line"
+        f" tabs or name them in {names}"
     )

@@ -15,7 +15,8 @@ NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 WHOLE = re.compile(rb"\d+")
 CIGAR = re.compile(rb"\*|(\d+[MIDNSHP=X])+")
 REFERENCE = re.compile(rb"[ACGTNacgtn]+|\.")
-ALTERNATIVE = re.compile(rb"(?=.*[ACGTNacgtn])[ACGTNacgtn*,]+|\.|<[^<>]+>(,<[^<>]+>)*|.*[\[\]].*")
+ALLELE = rb"(?:[ACGTNacgtn]+|\*|<[^<>,]+>|[^,\t]*[\[\]][^,\t]*)"
+ALTERNATIVE = re.compile(rb"\.|" + ALLELE + rb"(?:," + ALLELE + rb")*")
 NUMBERS_LIST = re.compile(rb"(-?\d+,)+(-?\d+)?")
 STRANDS = (b"+", b"-", b".", b"?")
 
@@ -52,6 +53,22 @@ MAGIC = (
     (b"\x93NUMPY", "a numpy array"),
     (b"PAR1", "Parquet"),
     (b"%PDF", "PDF"),
+    (b"ARROW1", "Arrow (Feather)"),
+    (b"SQLite format 3", "SQLite"),
+    (b"\x80\x02", "a pickle of Python"),
+    (b"\x80\x03", "a pickle of Python"),
+    (b"\x80\x04", "a pickle of Python"),
+    (b"\x80\x05", "a pickle of Python"),
+    (b"RDX2\n", "data of R"),
+    (b"RDX3\n", "data of R"),
+    (b"X\n\0\0\0", "data of R"),
+    (b"TBI\1", "the index of a tabix file"),
+    (b"CSI\1", "the index of a tabix file"),
+    (b"BAI\1", "the index of a BAM file"),
+    (b"\x1f\x9d", "packed by compress (.Z)"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!", "rar"),
 )
 
 # What a line of the beginning, in lower case and with single blanks, starts with.
@@ -177,7 +194,7 @@ def _is_vcf(f: list[bytes]) -> bool:
         return False
     if not ALTERNATIVE.fullmatch(f[4]) or f[3] == b".":
         return False
-    if f[4] != b".":
+    if f[4] not in (b".", b"*"):
         return True
     return len(f) >= 8 and (b"=" in f[7] or f[6] in (b"PASS", b"."))
 

@@ -19,6 +19,7 @@ from dlutil_core.preprocess.read.cells import (
     COMMAS,
     TABS,
     Separator,
+    check_hint,
     find_separator,
 )
 from dlutil_core.preprocess.read.foreign import (
@@ -53,6 +54,7 @@ def form_of(path: str, options: Options) -> str:
     lines = [line for _, line in numbered]
     if not lines:
         raise UserError(f"{path}: holds nothing but blanks; give a file with at least one record")
+    check_hint(path, *numbered[0])
     if is_fastq(lines):
         raise refuse(path, numbered[0][0], "FASTQ")
     _refuse_foreign_headers(path, numbered)
@@ -124,7 +126,8 @@ def _of_lines(
         return "pasted"
     cells = separator.try_cells(first)
     # With a genome the reader of BED says what keeps the line from being an interval.
-    if options.genome and len(fields) > 2 and not _bases_in(cells):
+    mixed = holds_interval(first.split())
+    if options.genome and (len(fields) > 2 or mixed) and not _bases_in(cells):
         return "bed"
     raise UserError(_unknown(path, number, first, cells))
 

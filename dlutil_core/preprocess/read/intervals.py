@@ -6,6 +6,7 @@ reverse complement.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -29,6 +30,7 @@ from dlutil_core.preprocess.read.text_files import blocks, shown
 from dlutil_core.preprocess.read.windows import NAMED, Windows, named, summit_of
 from dlutil_core.preprocess.section import Columns
 
+BLOCKS = re.compile(rb"0*([2-9]|[1-9]\d+)")  # more than one
 NARROW_PEAK = b"type=narrowpeak"
 
 
@@ -177,7 +179,7 @@ class _BedReader:
         if self.windows.center == "summit" and len(fields) >= 10:
             summit = summit_of(where, fields, row.start, row.end, self._narrow)
             row = replace(row, summit=summit)
-        if len(fields) == 12 and fields[9].strip() not in (b"0", b"1"):
+        if len(fields) == 12 and BLOCKS.fullmatch(fields[9].strip()):
             self.windows.tell_blocks(self.path, number)
         place = self.windows.place(where, row, lengths[row.chromosome], path)
         if place is None:

@@ -20,13 +20,17 @@ from dlutil_core.preprocess.read.cells import Row
 from dlutil_core.preprocess.read.text_files import readable, shown
 
 LARGEST = float(np.finfo(np.float32).max)
+EXACT = 2.0**53
+"""Below it each whole number is a number of double precision."""
 MAX_CLASSES = 1000
 MAX_CLASS_BYTES = 100
 NAMES_FROM = 20
 LIKE_MISSING = frozenset(
-    b"|na|n/a|nan|+nan|-nan|<na>|#n/a|null|nil|none|missing|-|--|.|?".split(b"|")
+    b"|na|n/a|n.a.|nan|+nan|-nan|<na>|null|nil|none|missing|-|--|.|?|#n/a|#div/0!|#value!|#ref!"
+    b"|#name?|#num!|#null!|#spill!|#calc!|#getting_data".split(b"|")
 )
 LIKE_NUMBER = re.compile(rb"[-+]?[\d.,' _\xa0\xc2%]*\d[\d.,' _\xa0\xc2%]*([eE][-+]?\d+)?%?")
+WHOLE = re.compile(rb"[-+]?\d+")
 HEXADECIMAL = re.compile(rb"[-+]?0[xX][0-9a-fA-F]+")
 COUNTED_FROM = 3
 
@@ -186,16 +190,30 @@ class LabelColumns:
                     f"{where}, a number, but {column.first}, a text; are those texts a header"
                     " line (column names)? remove it, or write labels of one kind"
                 )
-            return float(cell)
+            return self._number(where, cell)
         told = problem(cell, gaps=self.texts)
         if told is not None or not column.text:
             raise UserError(f"{where}, which is {told or 'not a finite number; correct it'}")
+        if b"\t" in cell:
+            raise UserError(
+                f"{where}, with a tab inside, but the first line has no tab; are these several"
+                " columns? write the same columns in each line"
+            )
         if len(cell) > MAX_CLASS_BYTES or len(column.codes) == MAX_CLASSES:
             raise UserError(
                 f"{where}, but labels that are texts are classes, at most {MAX_CLASSES} of names"
                 f" of {MAX_CLASS_BYTES} bytes; is this a column of labels?"
             )
         return column.codes.setdefault(cell, len(column.codes))
+
+    def _number(self, where: str, cell: bytes) -> float:
+        value = float(cell)
+        if self.texts and abs(value) >= EXACT and WHOLE.fullmatch(cell) and int(cell) != int(value):
+            raise UserError(
+                f"{where}, a whole number of more than 53 bits, which is not exact as a number; is"
+                " it an identifier? then leave that column out"
+            )
+        return value
 
     def are_numbers(self, count: int) -> bool:
         """Whether `count` columns are known to hold numbers, of which none stands for a gap."""
@@ -249,12 +267,15 @@ class LabelColumns:
 
 
 def numbers(cells: list[bytes]) -> np.ndarray | None:
-    """Cells as float64, or None unless all are finite decimal numbers that float32 holds."""
+    """Cells as float64, or None unless all are finite decimal numbers that float32 holds.
+
+    None also where one is so large that a whole number may not be exact.
+    """
     try:
         values = np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:
         return None
-    fine = bool((np.abs(values) <= LARGEST).all()) and b"_" not in b"".join(cells)
+    fine = bool((np.abs(values) < EXACT).all()) and b"_" not in b"".join(cells)
     return values if fine else None
 
 

@@ -20,6 +20,7 @@ from dlutil_core.preprocess.read.cells import (
     row_blocks,
 )
 from dlutil_core.preprocess.read.labels import (
+    LIKE_NUMBER,
     Counting,
     LabelColumns,
     Told,
@@ -146,6 +147,7 @@ class NumberReader:
         if not rows:
             return np.empty((0, self.columns))
         if not self.columns:
+            self._cells.check_row_names(rows)
             self.columns = len(rows[0][1])
             rows = self._begun(rows)
         for number, row in rows:
@@ -165,10 +167,16 @@ class NumberReader:
         self.header = self._is_header(rows)
         body = rows[1:] if self.header else rows
         separator = self._cells.separator
+        if self.what == "feature" and self._names_records(body):
+            number, first = body[0]
+            raise UserError(
+                f"{self.path}: line {number} starts with {shown(first[0])}, and the lines below it"
+                " with other texts: are they names? features are numbers alone; remove that column"
+            )
         if separator is BLANK:
             self._check_texts(body)
         if separator in (COMMAS, BLANK) and not self.header and not self._cells.titles:
-            check_commas(self.path, body, separator)
+            check_commas(self.path, body, separator, self.what)
         return body
 
     def _check_texts(self, rows: list[Row]) -> None:
@@ -185,12 +193,14 @@ class NumberReader:
         if self.what != "feature":
             self._refuse_header(rows)
             return False
-        if any(map(is_number, first)) or len(rows) < 2 or not any(map(is_number, rows[1][1])):
+        if any(map(is_number, first)) or len(rows) < 2 or not any(map(_like_number, rows[1][1])):
             return False
         return not any(problem(cell) for cell in first if cell)
 
     def _names_records(self, rows: list[Row]) -> bool:
         """Whether the first column holds a text of its own in each row, beside numbers."""
+        if any(len(row) < 2 for _, row in rows):
+            return False
         names = [row[0] for _, row in rows]
         texts = all(not is_number(name) and problem(name) is None for name in names)
         beside = all(is_number(cell) for _, row in rows for cell in row[1:])
@@ -215,6 +225,11 @@ class NumberReader:
                 " header line (column names), but targets have none; remove it, or let it start"
                 " with '#'"
             )
+
+
+def _like_number(cell: bytes) -> bool:
+    """Whether a cell is a number or meant to be one, with a decimal comma, say."""
+    return is_number(cell) or LIKE_NUMBER.fullmatch(cell) is not None
 
 
 def _single_digits(text: bytes, columns: int) -> tuple[np.ndarray, Separator] | None:

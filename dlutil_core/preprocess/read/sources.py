@@ -23,6 +23,7 @@ from dlutil_core.preprocess.read.windows import Windows, kept
 from dlutil_core.preprocess.section import SHUFFLE, Options, Source
 
 SHUFFLE_SUFFIX = b"_shuf"
+MADE = "have one label, which is made"
 
 
 class SourceReader:
@@ -77,7 +78,9 @@ class SourceReader:
         """Yield the records of a file of sequences, whose form its content tells."""
         return kept(self._records(path, labelled))
 
-    def _records(self, path: str | None, labelled: bool = False) -> Iterator[Block]:
+    def _records(
+        self, path: str | None, labelled: bool = False, instead: str = ""
+    ) -> Iterator[Block]:
         """All records; windows that are dropped have an empty sequence, for targets count them."""
         assert path is not None
         labels = self.labels if labelled else None
@@ -92,7 +95,7 @@ class SourceReader:
             places = bed_columns(path, columns, labelled)
             read = self._bed_labels(path, labels, places) if labels and places.labels else None
             return read_bed(path, genome, self._windows, places, read)
-        return TableReader(path, columns, labels, self.told).read()
+        return TableReader(path, columns, labels, self.told, instead).read()
 
     def _bed_labels(
         self, path: str, labels: LabelColumns, columns: BedColumns
@@ -125,13 +128,13 @@ class SourceReader:
         return self._genome
 
     def _positives_and_negatives(self, positives: str, negatives: str) -> Iterator[Block]:
-        for block in self.sequences(positives):
+        for block in kept(self._records(positives, instead=f"since positives {MADE}")):
             if negatives != SHUFFLE:
                 yield _labelled(block, 1)
                 continue
             yield self._with_shuffles(block)
         if negatives != SHUFFLE:
-            for block in self.sequences(negatives):
+            for block in kept(self._records(negatives, instead=f"since negatives {MADE}")):
                 yield _labelled(block, 0)
 
     def _with_shuffles(self, block: Block) -> Block:

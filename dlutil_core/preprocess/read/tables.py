@@ -12,7 +12,12 @@ from dataclasses import dataclass
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.preprocess.read.blocks import Block
-from dlutil_core.preprocess.read.cells import CellReader, Row, row_blocks
+from dlutil_core.preprocess.read.cells import (
+    CellReader,
+    Row,
+    check_decimal_commas,
+    row_blocks,
+)
 from dlutil_core.preprocess.read.fasta import clean_names
 from dlutil_core.preprocess.read.labels import Counting, LabelColumns, Told
 from dlutil_core.preprocess.read.text_files import readable
@@ -63,10 +68,17 @@ class TableReader:
         The run's columns of labels; None leaves labels out.
     told
         Where to say what is told once.
+    instead
+        Why columns called like labels are not read, for a warning.
     """
 
     def __init__(
-        self, path: str, columns: Columns, labels: LabelColumns | None, told: Told
+        self,
+        path: str,
+        columns: Columns,
+        labels: LabelColumns | None,
+        told: Told,
+        instead: str = "",
     ) -> None:
         self.path = path
         self.columns = columns
@@ -74,6 +86,7 @@ class TableReader:
         self._told = told
         self._cells = CellReader(path)
         self._counting = Counting()
+        self._instead = instead
 
     def read(self) -> Iterator[Block]:
         """Yield the records.
@@ -92,6 +105,8 @@ class TableReader:
                 continue
             if layout is None:
                 layout = layout_of(self.path, rows, self._cells, self.columns)
+                if self._labels is not None and _numbered(layout.titles):
+                    check_decimal_commas(self.path, rows, self._cells.separator, layout.labels)
                 self._tell(layout)
             self._cells.check_width(rows, len(layout.titles), "columns")
             rows = [row for row in rows if row[0] != layout.header]
@@ -107,10 +122,14 @@ class TableReader:
 
     def _tell(self, layout: Layout) -> None:
         """Say which columns were taken for labels without being named."""
-        if not layout.guessed or self._labels is None:
+        if not layout.guessed or (self._labels is None and not self._instead):
             return
         names = ", ".join(readable(layout.titles[i], 30) for i in layout.labels)
-        if len(layout.labels) > 1:
+        if self._labels is None:
+            self._told.once(
+                f"warning: {self.path}: the labels in column {names} are not read, {self._instead}"
+            )
+        elif len(layout.labels) > 1:
             self._told.once(
                 f"warning: {self.path}: {len(layout.labels)} columns are taken for labels by their"
                 f" names, {names}; name those that are in preprocess.columns.labels"
@@ -180,7 +199,7 @@ def layout_of(path: str, rows: list[Row], cells: CellReader, columns: Columns) -
 def _placed(path: str, titles: tuple[str, ...], header: int, columns: Columns) -> Layout:
     def index(column: str | int | None, default: str = "") -> int:
         if column is None:
-            return place_of(path, titles, default) if header or not _numbered(titles) else -1
+            return _guessed(path, titles, default) if header or not _numbered(titles) else -1
         return find_column(path, titles, column)
 
     sequence = index(columns.sequence, "sequence")
@@ -196,6 +215,17 @@ def _placed(path: str, titles: tuple[str, ...], header: int, columns: Columns) -
     name, paired = index(columns.name, "name"), index(columns.paired)
     group = index(columns.group)
     return Layout(titles, header, sequence, name, paired, labels, guessed and bool(labels), group)
+
+
+def _guessed(path: str, titles: tuple[str, ...], name: str) -> int:
+    """Place of a column that the section does not name; there may be but one in any case."""
+    alike = [title for title in titles if name and title.lower() == name]
+    if len(set(alike)) > 1:
+        raise UserError(
+            f"{path}: has the columns {alike[0]!r} and {alike[1]!r}, which differ in case alone;"
+            f" name the one that is meant in preprocess.columns.{name}"
+        )
+    return place_of(path, titles, name)
 
 
 def _numbered(titles: tuple[str, ...]) -> bool:

@@ -135,6 +135,11 @@ def summit_of(where: str, fields: list[bytes], start: int, end: int, told: bool)
     BED of six columns and more of one's own may be as wide. It is narrowPeak where the file says so
     or columns 7 to 9 are numbers that are not thickStart, thickEnd and a colour.
 
+    Raises
+    ------
+    UserError
+        A summit outside the interval, or numbers that may be thickStart and thickEnd or values.
+
     Parameters
     ----------
     told
@@ -145,8 +150,15 @@ def summit_of(where: str, fields: list[bytes], start: int, end: int, told: bool)
     values = [field.strip() for field in fields[6:10]]
     if not told and (len(fields) in (12, 15) or not all(map(NUMBER.fullmatch, values))):
         return None
-    if not told and values[:2] == [b"%d" % start, b"%d" % end]:
+    thick = _may_be_thick(values[:2], start, end)
+    if not told and thick and (values[0] == values[1] or int(values[0]) == start):
         return None
+    if not told and thick:
+        raise UserError(
+            f"{where} has {shown(values[0])} and {shown(values[1])} in columns 7 and 8, which may"
+            " be thickStart and thickEnd of BED or values of narrowPeak; call the file .narrowPeak,"
+            " or set preprocess.center to middle"
+        )
     summit = values[3]
     if summit == b"-1":
         return None
@@ -157,6 +169,13 @@ def summit_of(where: str, fields: list[bytes], start: int, end: int, told: bool)
             " preprocess.center to middle"
         )
     return int(summit)
+
+
+def _may_be_thick(values: list[bytes], start: int, end: int) -> bool:
+    """Whether two numbers are places of the interval, in their order."""
+    if not all(value.isdigit() for value in values):
+        return False
+    return start <= int(values[0]) <= int(values[1]) <= end
 
 
 def kept(stream: Iterable[Block]) -> Iterator[Block]:
