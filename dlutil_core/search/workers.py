@@ -244,10 +244,13 @@ class WorkerPool:
             trial, epoch = task.trial.number, worker.epoch + 1
             self.deaths[trial, epoch, death.by_own_fault] += 1
             if self.deaths[trial, epoch, death.by_own_fault] < MAX_DEATHS:
-                log.warning("trial %d: its worker ended with %s, the trial resumes", trial, death)
+                log.warning(
+                    f"warning: trial {trial}: its worker ended with {death}, the trial resumes"
+                )
                 waiting.appendleft(task)
             elif death.by_own_fault:
                 results[trial] = self._crashed(worker, task, death)
+                self._tell(results[trial])
             else:
                 raise UserError(
                     f"trial {trial}: its worker ended with {death} {MAX_DEATHS} times at epoch "
@@ -276,7 +279,6 @@ class WorkerPool:
             rows += [row for row in worker.rows if row["epoch"] > len(rows)]
             epoch = len(rows) + 1
             message = f"ended its process with {death} in epoch {epoch}, {MAX_DEATHS} times"
-            log.info("trial %d failed in epoch %d: it %s", task.trial.number, epoch, message)
             if rows:
                 memo.write_history(rows)
             memo.write_failure(Failure(epoch, CRASHED, message, f"{message}\n"))

@@ -6,12 +6,12 @@ import re
 from typing import NamedTuple
 
 # chr1:100-200, with thousands commas as browsers write them; the strand may follow.
-COORDINATES = re.compile(rb":(\d[\d,]*)-(\d[\d,]*)(?!\d)")
-PLAIN = re.compile(rb"([^\s:|=;]+):(\d+)-(\d+)(?:\([+.-]\))?(?:_shuf\d*|_rc)*")
+COORDINATES = re.compile(rb":(\d[\d,]{0,17})-(\d[\d,]{0,17})(?!\d)")
+PLAIN = re.compile(rb"([^\s:|=;]+):(\d{1,18})-(\d{1,18})(?:\([+.-]\))?(?:_shuf\d*|_rc)*")
 # chromosome:GRCh38:1:100:200:1, in headers of Ensembl
 ENSEMBL = re.compile(
     rb"(?:^|[\s|>])(?:chromosome|scaffold|supercontig|contig|primary_assembly|group|plasmid)"
-    rb":[^\s:]+:([^\s:]+):(\d+):(\d+):-?\d(?=(?:_shuf\d*|_rc)*(?:[\s|]|$))"
+    rb":[^\s:]+:([^\s:]+):(\d{1,18}):(\d{1,18}):-?\d(?=(?:_shuf\d*|_rc)*(?:[\s|]|$))"
 )
 SEPARATORS = re.compile(rb"[\s|=;()\[\]{}<>\"']+")
 

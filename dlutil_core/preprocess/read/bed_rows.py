@@ -11,7 +11,7 @@ from dlutil_core.preprocess.read.foreign import NUMBER, foreign_row, refuse
 from dlutil_core.preprocess.read.text_files import readable, shown
 
 TRACK = re.compile(rb"(track|browser)(\s|$)")
-WHOLE = re.compile(rb"-?\d+")
+WHOLE = re.compile(rb"-?\d{1,18}")
 THOUSANDS = re.compile(rb"\d{1,3}(,\d{3})+")
 
 STRANDS = {b"+": "+", b"-": "-", b".": "."}
@@ -228,6 +228,8 @@ def _numeral(field: bytes) -> str:
     if b"," in field:
         return f"with thousands commas; write {field.replace(b',', b'').decode()}"
     value = float(field)
+    if abs(value) > 2**53:
+        return "which no chromosome is long enough for; correct it"
     if value != int(value):
         return "which is no whole number; correct it"
     how = "with an exponent" if b"e" in field.lower() else "with a decimal point"

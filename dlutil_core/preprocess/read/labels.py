@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from decimal import Decimal
 
 import numpy as np
 
@@ -208,7 +209,8 @@ class LabelColumns:
 
     def _number(self, where: str, cell: bytes) -> float:
         value = float(cell)
-        if self.texts and abs(value) >= EXACT and WHOLE.fullmatch(cell) and int(cell) != int(value):
+        large = self.texts and abs(value) >= EXACT and WHOLE.fullmatch(cell)
+        if large and Decimal(cell.decode()) != Decimal(value):
             raise UserError(
                 f"{where}, a whole number of more than 53 bits, which is not exact as a number; is"
                 " it an identifier? then leave that column out"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +15,7 @@ from dlutil_core.preprocess.read.blocks import Block
 from dlutil_core.preprocess.read.foreign import NUMBER
 from dlutil_core.preprocess.read.text_files import readable, shown
 
+PLACE = re.compile(rb"\d{1,18}")
 NAMED = 5
 """Dropped intervals that a warning names."""
 
@@ -162,7 +164,7 @@ def summit_of(where: str, fields: list[bytes], start: int, end: int, told: bool)
     summit = values[3]
     if summit == b"-1":
         return None
-    if not summit.isdigit() or int(summit) >= end - start:
+    if not PLACE.fullmatch(summit) or int(summit) >= end - start:
         raise UserError(
             f"{where} has the summit {shown(summit)} in column 10, but its {end - start} letters"
             f" have the summits 0 to {end - start - 1}, or -1 for none; correct it, or set"
@@ -173,7 +175,7 @@ def summit_of(where: str, fields: list[bytes], start: int, end: int, told: bool)
 
 def _may_be_thick(values: list[bytes], start: int, end: int) -> bool:
     """Whether two numbers are places of the interval, in their order."""
-    if not all(value.isdigit() for value in values):
+    if not all(map(PLACE.fullmatch, values)):
         return False
     return start <= int(values[0]) <= int(values[1]) <= end
 
