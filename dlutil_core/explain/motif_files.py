@@ -119,7 +119,7 @@ def _meme_matrix(path: Path, name: str, label: str, letters: str, lines: list[st
     rows: list[list[float]] = []
     for line in lines[1:]:
         values = _numbers(line.split())
-        if not values or len(rows) == width:
+        if not values:
             break
         rows.append(values)
     if width is not None and len(rows) != width:

@@ -47,12 +47,32 @@ class StrictLoader(yaml.SafeLoader):
             )
         return int(self.construct_yaml_int(node))  # type: ignore[no-untyped-call]
 
+    def plain_float(self, node: yaml.ScalarNode) -> float:
+        """A number; 1:30.5, which is 90.5 to YAML, is refused."""
+        found = float(self.construct_yaml_float(node))  # type: ignore[no-untyped-call]
+        if ":" in str(node.value):
+            self._refuse(
+                node.start_mark.line + 1,
+                f"holds {node.value}, which YAML reads as {found:g}; write that, or quote it",
+            )
+        return found
+
+    def no_value(self, node: yaml.Node) -> None:
+        """Dates, sets and bytes are no values of a config."""
+        kind = node.tag.rpartition(":")[2]
+        what = {"timestamp": "a date", "binary": "bytes", "set": "a set"}.get(kind, kind)
+        text = f"{node.value}, which" if isinstance(node, yaml.ScalarNode) else "what"
+        self._refuse(node.start_mark.line + 1, f"holds {text} YAML reads as {what}; quote it")
+
     def _refuse(self, line: int, problem: str) -> None:
         raise MisleadingError(f"line {line} {problem}")
 
 
 StrictLoader.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+.0123456789"))
 StrictLoader.add_constructor("tag:yaml.org,2002:int", StrictLoader.plain_integer)
+StrictLoader.add_constructor("tag:yaml.org,2002:float", StrictLoader.plain_float)
+for kind in ("timestamp", "binary", "set", "omap", "pairs"):
+    StrictLoader.add_constructor(f"tag:yaml.org,2002:{kind}", StrictLoader.no_value)
 
 
 def strict_yaml(path: Path) -> Any:

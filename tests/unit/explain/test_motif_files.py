@@ -124,6 +124,7 @@ PROTEIN = "ACDEFGHIKLMNPQRSTVWY"
         (MEME + MATRIX.replace("0.5 0.5", "0.5 0.4"), "m1 sums to 0.9 at position 3"),
         (MEME + MATRIX.replace("1.0", "10"), "m1 sums to 10 at position 1"),
         (MEME + MATRIX.replace("w= 3", "w= 4"), "m1 has 3 rows of numbers, but says w= 4"),
+        (MEME + MATRIX.replace("w= 3", "w= 2"), "m1 has 3 rows of numbers, but says w= 2"),
         (">x\n" + "".join(f"{c} 1 2\n" for c in PROTEIN), "x has 20 letters as proteins"),
         ("AC x\nP0 " + " ".join(PROTEIN) + "\n01 " + "1 " * 20 + "\n//\n", "as proteins"),
         (">x\nA .97 .01 .1\nC .01 .97 .1\nG .01 .01 .1\nT .01 .01 .4\n", "x sums to 0.7 at po"),

@@ -48,6 +48,10 @@ def test_numbers_are_those_that_people_write(tmp_path: Path, text: str, value: A
         ("l: [{p: 1, p: 2}]\n", ["line 1", "'p'"]),
         ("seed: 012\n", ["line 1", "012", "10"]),
         ("seed: 1:30\n", ["line 1", "1:30", "90"]),
+        ("seed: 1:30.5\n", ["line 1", "1:30.5", "90.5"]),
+        ("a: 2020-01-31\n", ["line 1", "2020-01-31", "a date"]),
+        ("a: !!set {b}\n", ["line 1", "a set"]),
+        ("a: !!binary aGk=\n", ["line 1", "aGk=", "bytes"]),
         ("? [a]\n: 1\n", ["line 1", "keys are texts"]),
     ],
 )

@@ -33,7 +33,7 @@ def ending(how: str, trial: int = 1) -> str:
     ],
 )
 def test_a_trial_that_crashes_has_failed_and_is_ranked_last(
-    how: str, told: str, tmp_path: Path
+    how: str, told: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     search = SmallSearch(tmp_path, ending(how))
     rows = search.run(workers=2)
@@ -42,6 +42,9 @@ def test_a_trial_that_crashes_has_failed_and_is_ranked_last(
     assert first[-1]["trial"] == "1"
     assert first[-1]["message"] == f"ended its process with {told} in epoch 1, 3 times"
     assert rows[-1]["status"] == "ok", "a crash ends no search"
+    said = f"warning: trial 1: its worker ended with {told}, the trial resumes"
+    assert caplog.messages.count(said) == 2
+    assert f"warning: trial 1 failed in epoch 1: {first[-1]['message']}" in caplog.messages
     assert (tmp_path / "note").read_text() == 3 * "x", "one for each try"
     before = search.files
     assert search.run() == rows
