@@ -72,6 +72,11 @@ test-bench: $(VENV)/.dev $(VENV)/.bench ## every benchmark, quickly, with all it
 docs: $(VENV)/.run ## write docs/config.md from the schema
 	@$(RUN) -m dlutil_core.run.config_reference > docs/config.md
 
+site: $(VENV)/.docs ## the documentation as a site, with the examples' reports: build/site/html
+	@$(SNAKEMAKE) --quiet all --cores $(CORES)
+	@$(SNAKEMAKE) --quiet all --cores $(CORES) --configfile examples/function_regressor/config.yaml
+	@mkdir -p build/site/pages && NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet && echo "build/site/html/index.html"
+
 test-browser: $(VENV)/.dev ## the report in a real headless browser
 	@$(call tests_of,tests/browser,)
 
@@ -109,18 +114,20 @@ help: ## show this list
 	@echo; echo "PYTHON=python3.12 chooses an interpreter, PIP_ARGS='...' is passed to pip install."
 
 .PHONY: demo test lint format test-promises soak oracle test-cluster test-browser test-docs test-install \
-  test-bench docs fuzz bench watch install constraints clean distclean help FORCE
+  test-bench docs site fuzz bench watch install constraints clean distclean help FORCE
 
 # -- how .venv comes about -------------------------------------------------------------------------
 
 # One stamp for each set of packages; it is older than what it depends on when something changed.
-TESTED_EXTRAS := cluster,dev,onnx,tensorboard
+TESTED_EXTRAS := cluster,dev,docs,onnx,tensorboard
 EVERY_EXTRA := bench,$(TESTED_EXTRAS)
 BUILD_TOOLS := hatchling setuptools
 $(VENV)/.run: pyproject.toml constraints.txt
 	@$(call install,)
 $(VENV)/.dev: pyproject.toml constraints.txt
 	@$(call install,[$(TESTED_EXTRAS)])
+$(VENV)/.docs: pyproject.toml constraints.txt
+	@$(call install,[docs])
 $(VENV)/.bench: pyproject.toml constraints.txt
 	@$(call install,[bench])
 
@@ -128,7 +135,7 @@ $(VENV)/.bench: pyproject.toml constraints.txt
 # gone is brought up to date.
 ifneq ($(wildcard $(VENV)),)
 ifneq ($(shell cat $(VENV)/.place 2>/dev/null && $(RUN) -c '' 2>/dev/null && pwd -P),$(CURDIR) $(CURDIR))
-$(VENV)/.run $(VENV)/.dev $(VENV)/.bench: FORCE
+$(VENV)/.run $(VENV)/.dev $(VENV)/.docs $(VENV)/.bench: FORCE
 endif
 endif
 FORCE:

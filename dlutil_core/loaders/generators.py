@@ -159,6 +159,10 @@ class BatchGenerator:
 class MatrixBatchGenerator(BatchGenerator):
     """Batches of arrays that are in memory.
 
+    Arrays become float32 inputs, batch by batch, and labels int64 where they are whole numbers,
+    float32 otherwise. Tensors stay as they are, so tokens for an `nn.Embedding` are given as
+    `torch.from_numpy(X)`.
+
     Parameters
     ----------
     X
@@ -167,10 +171,6 @@ class MatrixBatchGenerator(BatchGenerator):
         Labels in the same form, or `None` to predict.
     batch_size, shuffle, drop_last, reverse_complement, reverse_labels
         See `BatchGenerator`.
-
-    Arrays become float32 inputs, batch by batch, and labels int64 where they are whole numbers,
-    float32 otherwise. Tensors stay as they are, so tokens for an `nn.Embedding` are given as
-    `torch.from_numpy(X)`.
     """
 
     def __init__(

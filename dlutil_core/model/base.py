@@ -76,7 +76,8 @@ class BaseModel(ForwardPasses):
     """A network with its loss and optimizer, and how to train, evaluate, save and load it.
 
     A subclass defines `init_model`, `train_metrics`, `eval_metrics` and `get_hyperband_reward`, and
-    may override any other method.
+    may override any other method. Of the parameters below, what is not given is taken from
+    `model_settings`, since a `Model` of `def.py` may have an `__init__` that takes `config` alone.
 
     Parameters
     ----------
@@ -86,9 +87,6 @@ class BaseModel(ForwardPasses):
         Where tensors live: `"cpu"`, `"cuda"` or `"cuda:1"`.
     options
         Precision, gradient clipping and the like; see `TrainingOptions`.
-
-    What is not given is taken from `model_settings`, since a `Model` of `def.py` may have an
-    `__init__` that takes `config` alone.
     """
 
     network: nn.Module

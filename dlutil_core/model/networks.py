@@ -32,6 +32,8 @@ class ConvRegressionNetwork(nn.Module):
 class ConvClassificationNetwork(nn.Module):
     """`features`, flattened, then `classifier`: the logits of each class.
 
+    `ClassificationModel` sets `multi_label`: then each class has a probability of its own.
+
     Parameters
     ----------
     features
@@ -39,8 +41,6 @@ class ConvClassificationNetwork(nn.Module):
     classifier
         A module on `(N, F)`, the flattened features, that gives logits `(N, K)`, softmax not
         applied.
-
-    `ClassificationModel` sets `multi_label`: then each class has a probability of its own.
     """
 
     multi_label = False
