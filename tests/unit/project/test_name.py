@@ -1,5 +1,6 @@
 """The distribution has a name of its own: `dlutil` on PyPI is somebody else's."""
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -24,14 +25,11 @@ STRANGER = re.compile(
 def texts() -> list[Path]:
     """Every file that a reader or an installer may take a command from."""
     suffixes = {".md", ".py", ".toml", ".yml", ".yaml", ".txt", ".cff", ".smk", ".rst", ".j2", ""}
-    return [
-        path
-        for path in sorted(ROOT.rglob("*"))
-        if path.suffix in suffixes
-        and not APART & set(path.relative_to(ROOT).parts)
-        and path.is_file()
-        and path != Path(__file__).resolve()
-    ]
+    found = []
+    for folder, below, names in os.walk(ROOT):
+        below[:] = sorted(set(below) - APART)
+        found += [Path(folder, n) for n in sorted(names) if Path(n).suffix in suffixes]
+    return [path for path in found if path != Path(__file__).resolve() and path.is_file()]
 
 
 def test_the_name_is_our_own() -> None:
