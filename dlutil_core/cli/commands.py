@@ -1,4 +1,4 @@
-"""The command `dlutil`: run, plan, watch, export, compare."""
+"""The command `dlutil`: run, plan, watch, export, compare, predict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from dlutil_core.cli import compare
+from dlutil_core.cli import compare, predict
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.shown_text import shown
 from dlutil_core.common.version import __version__
@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--definition", help="a def.py instead of the one that the results keep")
     export.set_defaults(function=_export)
     compare.add_parser(commands)
+    predict.add_parser(commands)
     place = commands.add_parser("workflow", help="print the folder of the Snakefile and profiles")
     place.set_defaults(function=_workflow)
     return parser

@@ -15,6 +15,8 @@ BEST_HISTORY = "best/history.csv"
 BEST_LEADERBOARD = "best/leaderboard.csv"
 BEST_NETWORK = "best/network.csv"
 BEST_PROVENANCE = "best/provenance.json"
+BEST_ENCODING = "best/encoding.json"
+"""How the training data were encoded; like `best/definition/`, in the step's identity alone."""
 BEST_FILES = (
     BEST_MODEL,
     BEST_CONFIG,

@@ -77,7 +77,10 @@ class _Run:
         self.seed = seed
         options = plan.options
         alphabet = load(options.alphabet, options.ambiguous)
-        width = read_json(data / ENCODING)["width"] if later else options.width
+        told: dict[str, Any] = read_json(data / ENCODING) if later else {"width": options.width}
+        width = told["width"]
+        reader.features.titles = told.get("features") or []
+        reader.features.known_from = "the table that was trained on"
         self.widths = Widths(options.length, options.align, width or self._scanned_width())
         labelled = set(plan.names()) & set(planning.LABELLED_SETS)
         self.encoder = Encoder(alphabet, self.widths, options.ambiguous, strands=len(labelled) > 1)
@@ -103,9 +106,22 @@ class _Run:
                 summary = {"file": f"{name}.h5"} | self.outputs[name].summary() | found[name]
                 write_json(path, summary)
             if told is not None:
-                write_json(told, {"width": self.widths.width})
+                write_json(told, self._encoding())
         for name, output in self.outputs.items():
             log.info(f"{self.data / name}.h5: {output.records} records")
+
+    def _encoding(self) -> dict[str, Any]:
+        """What later sets, and a trained model, need to know of how these were encoded."""
+        first = next(iter(self.outputs.values()))
+        featured = self.encoder.features > 0
+        onehot = not featured and self.encoder.alphabet.is_onehot
+        return {
+            "width": self.widths.width,
+            "shape": list(first.shape),
+            "letters": "".join(self.encoder.alphabet.letters) if onehot else None,
+            "features": self.reader.features.titles or None,
+            "classes": self.reader.labels.classes(),
+        }
 
     def _remove_leftovers(self, names: list[str]) -> None:
         """Remove the temporary files of a run that was killed."""

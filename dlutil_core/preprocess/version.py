@@ -1,4 +1,4 @@
 """The version of what preprocessing makes of the same input."""
 
-DATA_VERSION = 1
-"""Raised when the same section and raw files give other arrays than before."""
+DATA_VERSION = 2
+"""Raised when the same section and raw files give other files than before."""

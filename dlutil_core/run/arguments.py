@@ -115,6 +115,11 @@ def plan_arguments(run: RunConfig) -> str:
     return shlex.join(words)
 
 
+def encoding_arguments(run: RunConfig) -> str:
+    """How the data are encoded, for what is kept of it with the model; quoted for a shell."""
+    return shlex.join([f"--section={json.dumps(run.values['preprocess'], sort_keys=True)}"])
+
+
 def explain_arguments(run: RunConfig) -> str:
     """Arguments of the explanation, quoted for a shell."""
     section = run.values["explain"]

@@ -16,6 +16,7 @@ from dlutil_core.common.identity import identity_path
 from dlutil_core.common.version import code_sha256, package_versions
 from dlutil_core.job.run_spec import RESULT_VERSION, TRAINING_PACKAGES
 from dlutil_core.job.step import Request
+from dlutil_core.preprocess import kept_encoding
 from dlutil_core.preprocess import parts as data_parts
 from dlutil_core.preprocess import section as preprocess
 from dlutil_core.preprocess.version import DATA_VERSION
@@ -189,10 +190,13 @@ class Steps:
             self._add(name, training | {"bracket": number}, inputs, outputs, after_data=True)
         # What the brackets read is told in the model's provenance, so their identities are needed.
         identities = [f"identity/bracket-{b.number}.json" for b in run.plan.brackets]
+        section = run.values["preprocess"]
+        encoded = [*self._in_data(kept_encoding.told_files(section))]
+        encoded += kept_encoding.needed_files(section)
         self._add(
             "best",
-            self._made_part() | training,
-            self._results([*files.search_files(run), *identities]),
+            self._made_part() | training | {"encoding": kept_encoding.part_of(section)},
+            [*self._results([*files.search_files(run), *identities]), *encoded],
             self._results(names.BEST_FILES),
         )
         if run.values["keep_checkpoints"] != "all":

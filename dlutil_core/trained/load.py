@@ -134,7 +134,7 @@ def trained_run(
         definition=path,
         data_dir="",
         batch_size=1,
-        seed=0,
+        seed=config.get("seed", 0),
         device=device,
         threads=config["threads_per_trial"],
         options=TrainingOptions(**config["options"] | {"compile": False}),  # needs no compiler

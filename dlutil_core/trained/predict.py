@@ -12,12 +12,12 @@ import numpy as np
 from dlutil_core.common import files
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
-from dlutil_core.common.nested import tree_leaves
 from dlutil_core.common.seeds import loader_seed, seed_everything
 from dlutil_core.common.shown_text import shown_cell
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.loaders.hdf5 import read_classes, read_intervals, read_names
 from dlutil_core.trained.load import restore_model
+from dlutil_core.trained.prediction_table import as_array, shown_numbers
 
 
 def predict_file(loaded: LoadedRun, model_file: Path, subpath: str, out: Path) -> None:
@@ -32,7 +32,7 @@ def predict_file(loaded: LoadedRun, model_file: Path, subpath: str, out: Path) -
     seed_everything(loader_seed(spec.seed))
     definition = loaded.definition
     loader = definition.prediction_loader(path)
-    predictions = _predicted(definition, model, path, loader)
+    predictions = predicted(definition, model, path, loader)
     with files.atomic_path(out) as temporary, temporary.open("wb") as file:
         np.save(file, predictions, allow_pickle=False)
     write_table(out.with_suffix(".tsv"), path, predictions)
@@ -42,17 +42,14 @@ def predict_file(loaded: LoadedRun, model_file: Path, subpath: str, out: Path) -
     log.info("predicted %s: %s", subpath, " x ".join(str(n) for n in predictions.shape))
 
 
-def _predicted(definition: Any, model: Any, path: str, loader: Any) -> np.ndarray:
+def predicted(definition: Any, model: Any, path: str, loader: Any) -> np.ndarray:
     """Predictions of a loader, those of a dictionary side by side; none of a file without records,
     of which there is nothing to ask.
     """
     if getattr(loader, "samples", None) == 0:
         return np.empty(0, np.float32)
     found = definition.call(f"prediction of {path}", model.predict, loader)
-    if not isinstance(found, (dict, list, tuple)):
-        return np.asarray(found)
-    parts = [np.asarray(leaf).reshape(len(leaf), -1) for _, leaf in tree_leaves(found)]
-    return np.concatenate(parts, axis=1)
+    return as_array(found)
 
 
 def write_table(out: Path, path: str, predictions: np.ndarray) -> None:
@@ -84,8 +81,8 @@ def write_table(out: Path, path: str, predictions: np.ndarray) -> None:
     ):
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow([*beside, *map(shown_cell, columns)])
-        for *told, row in zip(*beside.values(), rows, strict=True):
-            writer.writerow([*told, *map(_shown, row)])
+        numbers = [shown_numbers(column) for column in rows.T]
+        writer.writerows(zip(*beside.values(), *numbers, strict=True))
 
 
 def _columns(count: int, classes: list[str]) -> list[str]:
@@ -95,12 +92,3 @@ def _columns(count: int, classes: list[str]) -> list[str]:
     if count == 1:
         return [f"prediction.{classes[1]}" if len(classes) == 2 else "prediction"]
     return [f"prediction.{k}" for k in range(count)]
-
-
-def _shown(value: Any) -> str:
-    """The shortest text that reads back to the same number of the array's own precision."""
-    return (
-        str(value.item())
-        if value.dtype != np.float32
-        else np.format_float_positional(value, unique=True, trim="0")
-    )

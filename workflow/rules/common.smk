@@ -16,7 +16,7 @@ from dlutil_core.common.files import sentence_of
 from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.common.shown_text import shown
 from dlutil_core.preprocess import parts as data_parts
-from dlutil_core.preprocess import section
+from dlutil_core.preprocess import kept_encoding, section
 from dlutil_core.run import arguments, result_files
 from dlutil_core.run.checks import check
 from dlutil_core.run.job_sizes import JobSizes

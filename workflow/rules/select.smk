@@ -10,6 +10,8 @@ rule select:
             for number in BRACKETS
             for path in made_by(f"bracket-{number}", results(result_folder.bracket_files(number)))
         ],
+        encoding=made(in_data(kept_encoding.told_files(CFG["preprocess"]))),
+        raw=unhurried(kept_encoding.needed_files(CFG["preprocess"])),
     output:
         update(results(result_folder.BEST_FILES)),
     log:
@@ -18,7 +20,11 @@ rule select:
     conda:
         ENVIRONMENT
     params:
-        script=script("select_best", request_of("best"), TRAIN_ARGUMENTS),
+        script=script(
+            "select_best",
+            request_of("best"),
+            f"{TRAIN_ARGUMENTS} {arguments.encoding_arguments(RUN)}",
+        ),
         folders=listed(results([f"search/bracket-{number}" for number in BRACKETS])),
         out=subpath(output[0], parent=True),
     message:

@@ -141,6 +141,8 @@ class Encoder:
         )
 
     def _remedy(self, letter: bytes) -> str:
+        if self.widths.trained:
+            return "the model takes no others, so correct or remove the record"
         upper = letter.decode("latin-1").upper()
         name = self.alphabet.name
         if upper in ("#", ";"):

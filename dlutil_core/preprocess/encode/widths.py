@@ -21,9 +21,12 @@ class Widths:
         difference is odd, ``center`` pads or crops one letter more on the right.
     width
         Letters; None with `strict` alone.
+    trained
+        Whether a trained model takes this width, so that no config can change it.
     """
 
-    def __init__(self, length: str, align: str, width: int | None) -> None:
+    def __init__(self, length: str, align: str, width: int | None, trained: bool = False) -> None:
+        self.trained = trained
         self.length = length
         self.align = align
         self.width = width
@@ -58,6 +61,11 @@ class Widths:
         return change(sequence, width)
 
     def _sentence(self, where: str, found: int, width: int) -> str:
+        if self.trained:
+            return (
+                f"{where} has {found} letters, but the model takes {width}; give sequences of that"
+                " length"
+            )
         if self.length == "strict":
             remedy = "set preprocess.length to pad, crop or fit"
             return (

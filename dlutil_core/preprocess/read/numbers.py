@@ -28,7 +28,7 @@ from dlutil_core.preprocess.read.labels import (
     numbers,
     problem,
 )
-from dlutil_core.preprocess.read.text_files import shown
+from dlutil_core.preprocess.read.text_files import readable, shown
 
 MARKS = {b"": ALONE, b" ": BLANK, b"\t": TABS, b",": COMMAS, b";": SEMICOLONS}
 TITLES = (b"label", b"labels", b"target", b"targets", b"class", b"y", b"value", b"score")
@@ -38,7 +38,8 @@ class NumberReader:
     """Reads a table of numbers by rows; every line must have as many columns as the first.
 
     Columns are separated by tabs, semicolons, commas or blanks, one of them in a file. Lines that
-    start with '#' and empty lines are left out. Features may have a first line of names.
+    start with '#' and empty lines are left out. Features may have a first line of names, which
+    become `titles`.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ class NumberReader:
         self.what = what
         self.columns = 0
         self.rows = 0
-        self.header = False
+        self.titles: list[str] = []
         self._labels = labels or LabelColumns(texts=False)
         self._told = told or Told()
         self._cells = CellReader(path, "row" if b"" in self._labels.missing else "refuse")
@@ -164,8 +165,9 @@ class NumberReader:
 
     def _begun(self, rows: list[Row]) -> list[Row]:
         """The first rows without a header line, once their separator is known to be one."""
-        self.header = self._is_header(rows)
-        body = rows[1:] if self.header else rows
+        header = self._is_header(rows)
+        self.titles = [readable(cell, 1000) for cell in rows[0][1]] if header else []
+        body = rows[1:] if header else rows
         separator = self._cells.separator
         if self.what == "feature" and self._names_records(body):
             number, first = body[0]
@@ -175,7 +177,7 @@ class NumberReader:
             )
         if separator is BLANK:
             self._check_texts(body)
-        if separator in (COMMAS, BLANK) and not self.header and not self._cells.titles:
+        if separator in (COMMAS, BLANK) and not header and not self._cells.titles:
             check_commas(self.path, body, separator, self.what)
         return body
 

@@ -13,6 +13,7 @@ from dlutil_core.preprocess.encode.shuffle import shuffle_sequences
 from dlutil_core.preprocess.read.blocks import Block
 from dlutil_core.preprocess.read.cells import Row
 from dlutil_core.preprocess.read.fasta import read_fasta, read_pasted
+from dlutil_core.preprocess.read.feature_columns import FeatureColumns
 from dlutil_core.preprocess.read.forms import form_of
 from dlutil_core.preprocess.read.genome import Genome
 from dlutil_core.preprocess.read.intervals import BedColumns, bed_columns, read_bed
@@ -34,6 +35,7 @@ class SourceReader:
         self.seed = seed
         self.labels = LabelColumns(options.columns.missing)
         self.told = Told()
+        self.features = FeatureColumns()
         self._windows = Windows(options.window, options.center, options.outside)
         self._stack = ExitStack()
         self._genome: Genome | None = None
@@ -50,7 +52,7 @@ class SourceReader:
             yield from self._positives_and_negatives(source.positives, str(source.negatives))
             return
         stream = (
-            read_features(source.features, self.told)
+            read_features(source.features, self.told, self.features)
             if source.features
             else self._records(source.sequences, labelled)
         )
@@ -171,10 +173,12 @@ def _labelled(block: Block, label: int) -> Block:
     return replace(block, labels=np.full((len(block), 1), float(label)))
 
 
-def read_features(path: str, told: Told) -> Iterator[Block]:
+def read_features(path: str, told: Told, columns: FeatureColumns) -> Iterator[Block]:
     """Yield the rows of a numeric table as records called by their number."""
     first = 1
-    for array in NumberReader(path, "feature", told=told):
+    reader = NumberReader(path, "feature", told=told)
+    for array in reader:
+        columns.check(path, reader.titles, array.shape[1])
         names = [b"row %d" % number for number in range(first, first + len(array))]
         yield Block(path, first, names, [], features=array)
         first += len(array)

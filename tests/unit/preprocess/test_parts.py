@@ -65,7 +65,13 @@ def test_the_labelled_sets_give_the_width() -> None:
     assert sorted(p.name for p in Path("data").iterdir()) == [
         *("encoding.json", "test.h5", "test.stats.json", "train.h5", "train.stats.json")
     ]
-    assert json.loads(Path("data/encoding.json").read_text()) == {"width": 6}
+    assert json.loads(Path("data/encoding.json").read_text()) == {
+        "width": 6,
+        "shape": [4, 1, 6],
+        "letters": "ACGT",
+        "features": None,
+        "classes": [],
+    }
     made(SECTION, "preprocess/new")
     with h5py.File("data/new.h5") as file:
         assert file["data"].shape == (2, 4, 1, 6)
