@@ -32,7 +32,7 @@ def history_figures(results: Results) -> list[Figure]:
         low, high = robust_range(values)
         chart = Chart(
             pair,
-            linear(0, max(2.0, float(rows[-1]["epoch"]))),
+            linear(0, max(2.0, float(rows[-1]["epoch"])), whole=True),
             linear(low, high, 0.04),
             "epoch",
             f"{pair} (mean over the set)" if pair == "loss" else pair,

@@ -16,6 +16,8 @@ from dlutil_core.report.scales import Scale
 from dlutil_core.report.style import CHART_CSS, LIGHT
 
 LEFT, TOP, BOTTOM = 60, 44, 46
+"""Margins in pixels; the left one unless a chart says otherwise."""
+
 LETTER = 6.2
 """Width of a letter of the charts' text in pixels, about."""
 
@@ -40,6 +42,8 @@ class Chart:
         What they are, with the unit.
     description
         A sentence for those who do not see the picture.
+    left, right
+        Margins in pixels.
     """
 
     def __init__(
@@ -53,13 +57,14 @@ class Chart:
         width: int = 420,
         height: int = 300,
         right: int = 14,
+        left: int = LEFT,
     ) -> None:
         self.title = title
         self.x, self.y = x, y
         self.x_label, self.y_label = x_label, y_label
         self.description = description
         self.width, self.height = width, height
-        self.right = width - right
+        self.left, self.right = left, width - right
         self.parts: list[str] = []
         self.legend: list[tuple[str, str]] = []
 
@@ -67,7 +72,7 @@ class Chart:
 
     def px(self, value: float) -> float:
         """Horizontal pixel of a value."""
-        return LEFT + self.x.fraction(value) * (self.right - LEFT)
+        return self.left + self.x.fraction(value) * (self.right - self.left)
 
     def py(self, value: float) -> float:
         """Vertical pixel of a value."""
@@ -143,7 +148,7 @@ class Chart:
         if x is not None:
             d = f"M{number(self.px(x))} {bottom}V{top}"
         else:
-            d = f"M{LEFT} {number(self.py(y or 0.0))}H{self.right}"
+            d = f"M{self.left} {number(self.py(y or 0.0))}H{self.right}"
         self.parts.append(f'<path class="{style}" d="{d}"/>')
 
     def text(
@@ -174,18 +179,18 @@ class Chart:
 
     def _axes(self) -> str:
         bottom, right = self.height - BOTTOM, self.right
-        found = [f'<text class="ti" x="{LEFT}" y="15">{escape(self.title)}</text>']
+        found = [f'<text class="ti" x="{self.left}" y="15">{escape(self.title)}</text>']
         for value, label in self.x.ticks:
             at = number(self.px(value))
             found.append(f'<path class="gr" d="M{at} {bottom}V{TOP}"/>')
             found.append(f'<text class="tk mid" x="{at}" y="{bottom + 15}">{escape(label)}</text>')
         for value, label in self.y.ticks:
             at_y = self.py(value)
-            found.append(f'<path class="gr" d="M{LEFT} {number(at_y)}H{right}"/>')
-            place = f'x="{LEFT - 6}" y="{number(at_y + 4)}"'
+            found.append(f'<path class="gr" d="M{self.left} {number(at_y)}H{right}"/>')
+            place = f'x="{self.left - 6}" y="{number(at_y + 4)}"'
             found.append(f'<text class="tk end" {place}>{escape(label)}</text>')
-        found.append(f'<path class="ax" d="M{LEFT} {TOP}V{bottom}H{right}"/>')
-        middle = number((LEFT + right) / 2)
+        found.append(f'<path class="ax" d="M{self.left} {TOP}V{bottom}H{right}"/>')
+        middle = number((self.left + right) / 2)
         place = f'x="{middle}" y="{self.height - 10}"'
         found.append(f'<text class="lb mid" {place}>{escape(self.x_label)}</text>')
         turn = f'transform="translate(14 {number((TOP + bottom) / 2)}) rotate(-90)"'
@@ -193,15 +198,27 @@ class Chart:
         return "".join(found)
 
     def _legend(self) -> str:
-        left = float(LEFT)
+        left = float(self.left)
         found = []
-        for text, style in self.legend:
+        room = (self.right - self.left) / max(len(self.legend), 1) - 30
+        fits = sum(30 + LETTER * len(text) for text, _ in self.legend) <= self.right - self.left
+        for name, style in self.legend:
+            text = name if fits else short(name, room)
             found.append(
                 f'<path class="ln key {style}" d="M{number(left)} 30h14"/>'
                 f'<text class="tk" x="{number(left + 18)}" y="34">{escape(text)}</text>'
             )
             left += 30 + LETTER * len(text)
         return "".join(found)
+
+
+def short(text: str, room: float) -> str:
+    """A text for so many pixels; of one that is longer, the beginning and the end."""
+    letters = max(4, int(room / LETTER))
+    if len(text) <= letters:
+        return text
+    ending = (letters - 1) // 3
+    return f"{text[: letters - 1 - ending]}…{text[len(text) - ending :]}"
 
 
 def number(value: float, decimals: int = 1) -> str:

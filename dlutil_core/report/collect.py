@@ -8,8 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dlutil_core.common import result_folder as paths
 from dlutil_core.common.files import read_csv, read_json
+from dlutil_core.loaders.described import described
 from dlutil_core.report.tasks import Task, read_task
 from dlutil_core.search.leaderboard import Standing, read_histories, read_standings
 from dlutil_core.search.network_table import Weight, read_network
@@ -28,6 +31,7 @@ class Test:
     intervals: dict[str, Any]
     provenance: dict[str, Any]
     task: Task
+    sets: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
@@ -36,6 +40,7 @@ class Baseline:
 
     metrics: dict[str, float | None]
     text: str
+    sets: list[dict[str, Any]]
 
 
 @dataclass
@@ -139,7 +144,14 @@ def collect(
 
 def _baseline(result: Path) -> Baseline:
     about = read_json(result / paths.BASELINE_ABOUT)
-    return Baseline(read_json(result / paths.BASELINE_METRICS), about["text"])
+    return Baseline(read_json(result / paths.BASELINE_METRICS), about["text"], about["sets"])
+
+
+def _tested_set(outputs: Path) -> list[dict[str, Any]]:
+    """What the test set held, as the loader gave it; nothing where labels are several arrays."""
+    with np.load(outputs) as arrays:
+        y_true, names = arrays.get("y_true"), arrays.get("classes")
+    return [] if y_true is None else [described("test", None, y_true, names)]
 
 
 def _test(result: Path) -> Test:
@@ -148,4 +160,5 @@ def _test(result: Path) -> Test:
         intervals=read_json(result / paths.TEST_INTERVALS),
         provenance=read_json(result / paths.TEST_PROVENANCE),
         task=read_task(result / paths.TEST_OUTPUTS),
+        sets=_tested_set(result / paths.TEST_OUTPUTS),
     )

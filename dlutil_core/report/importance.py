@@ -24,7 +24,7 @@ MAX_TRIALS = 2000
 LITTLE = 0.3
 """A smaller R² is told to be little."""
 
-FOLDS, TREES, REPEATS, SEED = 5, 100, 5, 0
+FOLDS, TREES, REPEATS, SEED = 5, 50, 3, 0
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from dlutil_core.common.files import write_json
 from dlutil_core.report import bootstrap
-from dlutil_core.report.chart import Chart, save
+from dlutil_core.report.chart import LETTER, Chart, save, short
 from dlutil_core.report.scales import Scale, categories, linear
 from dlutil_core.report.style import CATEGORIES
 from dlutil_core.report.tasks import BINARY, CLASSES, LABELS, REGRESSION, Task, read_task
@@ -213,9 +213,11 @@ def confusion_matrix(task: Task) -> np.ndarray:
 def _confusion(task: Task) -> Figure:
     counts = confusion_matrix(task)
     names = [task.name(k) for k in range(len(counts))]
-    axis = categories(names)
-    flipped = Scale(axis.low, axis.high, tuple((len(names) - 1 - v, n) for v, n in axis.ticks))
-    chart = Chart("Confusion matrix", axis, flipped, "predicted class", "true class")
+    left = int(min(150, max(60, 32 + LETTER * max(map(len, names)))))
+    wide = [short(name, (406 - left) / len(names) - 4) for name in names]
+    axis, rows = categories(wide), [short(name, left - 30) for name in names]
+    flipped = Scale(axis.low, axis.high, tuple((len(rows) - 1 - v, n) for v, n in enumerate(rows)))
+    chart = Chart("Confusion matrix", axis, flipped, "predicted class", "true class", left=left)
     totals = counts.sum(axis=1)
     for row, total in enumerate(totals):
         for column, count in enumerate(counts[row]):

@@ -42,13 +42,16 @@ class Scale:
         return self.low - slack <= value <= self.high + slack
 
 
-def linear(low: float, high: float, margin: float = 0.0) -> Scale:
-    """A linear axis; `margin` is added on both sides, as a fraction of the span."""
+def linear(low: float, high: float, margin: float = 0.0, whole: bool = False) -> Scale:
+    """A linear axis; `margin` is added on both sides, as a fraction of the span; ticks may be whole
+    numbers alone.
+    """
     if not high > low:
         half = abs(low) * 0.1 or 0.5
         low, high = low - half, high + half
     low, high = low - margin * (high - low), high + margin * (high - low)
     step = nice_step((high - low) / MAX_TICKS)
+    step = max(step, 1.0) if whole else step
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     values = [k * step for k in range(first, last + 1)]
     return Scale(low, high, tuple((v, tick_label(v, step)) for v in values))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from dlutil_core.report.axes import Axis, value_text
-from dlutil_core.report.chart import LETTER, Chart
+from dlutil_core.report.chart import LETTER, Chart, short
 from dlutil_core.report.collect import Results
 from dlutil_core.report.performance import Figure
 from dlutil_core.report.scales import Scale, at_values, linear, reward_range
@@ -53,11 +53,11 @@ def _bracket_curves(
     if len(budgets) > 1:
         x = at_values(sorted({1, *budgets} if log else {*budgets}), 1 if log else 0, last, log)
     else:
-        x = linear(0, last)
+        x = linear(0, last, whole=True)
     plural = "s" if len(histories) > 1 else ""
     chart = Chart(
         f"Bracket {bracket.number}: {bracket.rungs[0].trials} trial{plural}",
-        x if last > 1 else linear(0, 2),
+        x if last > 1 else linear(0, 2, whole=True),
         axis,
         f"epoch{' (logarithmic)' if log else ''}",
         "reward",
@@ -145,15 +145,6 @@ def _narrowed(scale: Scale, room: float) -> Scale:
     """An axis whose labels take at most so many pixels each."""
     ticks = tuple((value, short(label, room)) for value, label in scale.ticks)
     return Scale(scale.low, scale.high, ticks, scale.log)
-
-
-def short(text: str, room: float) -> str:
-    """A text for so many pixels; of one that is longer, the beginning and the end."""
-    letters = max(4, int(room / LETTER))
-    if len(text) <= letters:
-        return text
-    ending = (letters - 1) // 3
-    return f"{text[: letters - 1 - ending]}…{text[len(text) - ending :]}"
 
 
 def parallel_coordinates(results: Results) -> Figure | None:

@@ -137,35 +137,51 @@ def plan_table(results: Results) -> Table:
 
 
 def data_table(results: Results) -> Table | None:
-    """The data sets' statistics, as preprocessing counted them."""
-    if not results.data:
-        return None
-    rows = []
-    for entry in results.data:
-        lengths = entry.get("lengths") or {}
-        width = ""
-        if lengths:
-            low, high = lengths["min"], lengths["max"]
-            width = str(low) if low == high else f"{low}–{high}"
-        duplicates = (entry.get("duplicates") or {}).get("within", {}).get("records")
-        rows.append(
-            [
-                str(entry["file"]),
-                str(entry["records"]),
-                " × ".join(map(str, entry["shape"])),
-                width,
-                shown(entry.get("gc"), 3),
-                shown(entry.get("n_fraction"), 3),
-                _labels(entry.get("labels") or []),
-                shown(duplicates),
-            ]
+    """The data sets' statistics: as preprocessing counted them, or as the loaders gave them."""
+    if results.data:
+        caption = (
+            "Lengths in letters as in the raw files; GC and N as fractions of letters; duplicates "
+            "are records of equal sequence within the file."
         )
-    head = ["file", "records", "shape", "length", "GC", "N", "labels", "duplicates"]
-    caption = (
-        "Lengths in letters as in the raw files; GC and N as fractions of letters; duplicates are "
-        "records of equal sequence within the file."
+        return _with_content(caption, results.data, "file")
+    if results.baseline is not None:
+        return _with_content("As the loaders of def.py gave them.", results.baseline.sets)
+    sets = results.test.sets if results.test is not None else []
+    caption = "As get_test_generator gave it; baseline: true tells of all sets."
+    return _with_content(caption, sets) if sets else None
+
+
+def _with_content(caption: str, entries: list[dict[str, Any]], what: str = "set") -> Table:
+    """One line for each set; columns in which nothing stands are left out."""
+    head = [what, "records", "shape", "length", "GC", "N", "labels", "duplicates"]
+    numeric = [False, True, False, False, True, True, False, True]
+    rows = [_set_line(entry) for entry in entries]
+    kept = [k for k in range(len(head)) if any(row[k] not in ("", "–") for row in rows)]
+    return Table(
+        caption,
+        [head[k] for k in kept],
+        [[row[k] for k in kept] for row in rows],
+        [numeric[k] for k in kept],
     )
-    return Table(caption, head, rows, [False, True, False, False, True, True, False, True])
+
+
+def _set_line(entry: dict[str, Any]) -> list[str]:
+    lengths = entry.get("lengths") or {}
+    width = ""
+    if lengths:
+        low, high = lengths["min"], lengths["max"]
+        width = str(low) if low == high else f"{low}–{high}"
+    duplicates = (entry.get("duplicates") or {}).get("within", {}).get("records")
+    return [
+        str(entry["file"]),
+        str(entry["records"]),
+        " × ".join(map(str, entry["shape"])),
+        width,
+        shown(entry.get("gc"), 3),
+        shown(entry.get("n_fraction"), 3),
+        _labels(entry.get("labels") or []),
+        shown(duplicates),
+    ]
 
 
 def _labels(columns: list[dict[str, Any]]) -> str:
@@ -209,7 +225,8 @@ def metrics_table(results: Results) -> Table | None:
 
 def told_metrics(test: Test) -> dict[str, float | None]:
     """All metrics of the test, those of the model first."""
-    return {n: found["value"] for n, found in test.intervals["metrics"].items()} | test.metrics
+    known = {name: found["value"] for name, found in test.intervals["metrics"].items()}
+    return test.metrics | {name: value for name, value in known.items() if name not in test.metrics}
 
 
 def columns_table(results: Results) -> Table | None:
@@ -227,17 +244,21 @@ def columns_table(results: Results) -> Table | None:
     counts = {}
     if task.kind in (CLASSES, LABELS):
         counts = {task.name(k): str(int(n)) for k, n in enumerate(task.truth.sum(axis=0))}
+    limited = {name.partition(".")[0] for name in known if of_a_column(name)}
     rows = []
     for title in titles:
         row = [title, counts.get(title, "")] if counts else [title]
-        for name in (f"{metric}.{title}" for metric in metrics):
-            value = every.get(name)
-            row += [shown(value, 4), _interval(known.get(name), value)]
+        for metric in metrics:
+            name = f"{metric}.{title}"
+            row.append(shown(every.get(name), 4))
+            row += [_interval(known.get(name), every.get(name))] if metric in limited else []
         rows.append(row)
     what = {CLASSES: "class", LABELS: "label"}.get(task.kind, "column")
     head = [what, *(["records"] if counts else [])]
-    head += [text for metric in metrics for text in (metric, "95 % interval")]
-    numeric = [False, *([True] if counts else []), *([True, False] * len(metrics))]
+    numeric = [False, *([True] if counts else [])]
+    for metric in metrics:
+        head += [metric, "95 % interval"] if metric in limited else [metric]
+        numeric += [True, False] if metric in limited else [True]
     caption = (
         f"Each {what} against all others." if task.kind == CLASSES else f"Each {what} by itself."
     )
@@ -252,7 +273,7 @@ def baseline_table(results: Results) -> Table | None:
     rows = [
         [name, shown(told[name]), shown(value)]
         for name, value in results.baseline.metrics.items()
-        if name in told
+        if name in told and not of_a_column(name)
     ]
     caption = "On the same test set; both were trained and chosen on the same split."
     return Table(caption, ["metric", "this model", "baseline"], rows, [False, True, True])

@@ -21,6 +21,7 @@ from dlutil_core.common.logs import log
 from dlutil_core.common.reads import Read
 from dlutil_core.common.seeds import loader_seed, seed_everything
 from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.loaders.described import described
 from dlutil_core.model.chosen_metrics import chosen_metrics, column_metrics
 from dlutil_core.model.models import ClassificationModel, RegressionModel
 from dlutil_core.trained.features import Features, as_array
@@ -54,6 +55,8 @@ class Set:
 
     x: Any
     y: np.ndarray
+    shape: tuple[int, ...] | None = None
+    """Of one record's inputs, where they are one array."""
 
 
 def fit_baseline(
@@ -100,6 +103,11 @@ def fit_baseline(
         "features": int(train.x.shape[1]),
         "records": len(train.y[::step]),
         "strength": strength,
+        "sets": [
+            described(name, part.shape, part.y, names)
+            for name, part in (("training", train), ("validation", val), ("test", test))
+            if part is not None
+        ],
     }
     write_json(out / "metrics.json", metrics)
     write_json(out / "about.json", about)
@@ -109,9 +117,11 @@ def fit_baseline(
 
 def _read(definition: Any, loader: Iterable[Any], features: Features) -> Set:
     parts: list[tuple[Any, np.ndarray]] = []
+    shapes: list[tuple[int, ...] | None] = []
 
     def walk() -> None:
         for x, y in loader:
+            shapes.append(None if isinstance(x, (dict, list, tuple)) else as_array(x).shape[1:])
             if isinstance(y, (dict, list, tuple)):
                 raise UserError(
                     "baseline: labels are several arrays, of which it can fit none; set "
@@ -122,7 +132,8 @@ def _read(definition: Any, loader: Iterable[Any], features: Features) -> Set:
     definition.call("a loader, for the baseline,", walk)
     if not parts:
         raise UserError("baseline: a loader gave no batch; check its data")
-    return Set(features.joined([x for x, _ in parts]), np.concatenate([y for _, y in parts]))
+    x = features.joined([x for x, _ in parts])
+    return Set(x, np.concatenate([y for _, y in parts]), shapes[0])
 
 
 def kind_of(y: np.ndarray, model: type) -> str:

@@ -57,7 +57,7 @@ class Features:
         if axis is not None:
             self._letters[name] = axis
             count = _without_ones(values).shape[axis]
-            self._told[name] = f"counts of words of {self._word(count)} letters"
+            self._told[name] = f"counts of words of {_times(self._word(count), 'letter')}"
             return
         width = int(np.prod(values.shape[1:], initial=1))
         if width > MAX_COLUMNS:
@@ -65,7 +65,7 @@ class Features:
                 f"baseline: inputs of shape {values.shape[1:]} are {width} numbers a record, and "
                 "no one-hot sequences; set baseline: false"
             )
-        self._told[name] = f"{width} standardised column{'s' if width > 1 else ''}"
+        self._told[name] = _times(width, "standardised column")
 
     def _word(self, letters: int) -> int:
         if self.kmer is None:
@@ -136,6 +136,10 @@ def letters_axis(values: np.ndarray) -> int | None:
         if ones and bool((total < 1.001).all()) and one.mean() > 0.5:
             return axis
     return None
+
+
+def _times(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _without_ones(values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from chromium import Browser
 from support import REPOSITORY
 
 SCREENSHOTS = REPOSITORY / "build" / "screenshots"
-WIDTHS = (1400, 800)
+WIDTHS = (1400, 800, 400)
 
 
 @pytest.fixture(params=["regression", "classification"])

@@ -166,3 +166,11 @@ def test_a_baseline_is_the_same_for_any_cores_and_runs_for_what_it_reads(
     (copied / "def.py").write_text(edited)
     planned = snakemake(copied, *arguments, "--dry-run").planned
     assert {"baseline", "evaluate"} <= set(planned) and "bracket" not in planned
+
+
+def test_own_loaders_sets_are_told(finished: Path) -> None:
+    page = (finished / "out" / "report.html").read_text()
+    table = page.split('id="t-data"')[1].split("</table>")[0]
+    for name in ("training", "validation", "test"):
+        row = table.split(f"<td>{name}</td>")[1].split("</tr>")[0]
+        assert ">150</td>" in row and "<td>4 × 1 × 20</td>" in row and "enhancer: " in row

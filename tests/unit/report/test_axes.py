@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from dlutil_core.report.axes import Axis, value_text
-from dlutil_core.report.chart import LETTER
+from dlutil_core.report.chart import LETTER, Chart, short
 from dlutil_core.report.collect import ABSENT, Results
 from dlutil_core.report.importance import importance
-from dlutil_core.report.scales import suits_log
-from dlutil_core.report.search_figures import hyperparameter_figures, parallel_coordinates, short
+from dlutil_core.report.performance import errors
+from dlutil_core.report.scales import linear, suits_log
+from dlutil_core.report.search_figures import hyperparameter_figures, parallel_coordinates
 from dlutil_core.report.tables import config_table, interval_text, leaderboard
+from dlutil_core.report.tasks import CLASSES, Task
 from dlutil_core.search.leaderboard import Standing
 from dlutil_core.search.plan import Plan, Trial, schedule
 
@@ -154,3 +156,18 @@ def test_importance_finds_what_mattered() -> None:
 )
 def test_intervals_are_rounded_outward(low: float, high: float, text: str) -> None:
     assert interval_text(low, high) == text
+
+
+def test_long_names_of_classes_stay_inside() -> None:
+    names = [f"a rather long name of class {k}" for k in range(6)]
+    chart = Chart("classes", linear(0, 1), linear(0, 1), "x", "y")
+    chart.legend += [(name, f"c{k}") for k, name in enumerate(names)]
+    found = re.findall(r'<text class="tk" x="([\d.]+)" y="34">([^<]+)<', chart.svg())
+    assert len({text for _, text in found}) == 6
+    assert all(float(x) + LETTER * len(text) <= 420 for x, text in found)
+    truth = np.eye(6)[np.arange(60) % 6] > 0.5
+    task = Task(CLASSES, truth, np.full((60, 6), 1 / 6), names=tuple(names))
+    matrix = next(f.chart for f in errors(task) if f.chart.title == "Confusion matrix")
+    ticks = re.findall(r'<text class="tk end" x="([\d.]+)" y="[\d.]+">([^<]+)<', matrix.svg())
+    assert len({text for _, text in ticks}) == 6
+    assert all(float(x) - LETTER * len(text) >= 20 for x, text in ticks)

@@ -10,6 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.loaders.described import described
 from dlutil_core.model.base import BaseModel
 from dlutil_core.model.models import ClassificationModel, RegressionModel
 from dlutil_core.trained import baseline
@@ -75,7 +76,7 @@ def test_sequences_beside_a_table() -> None:
     features = Features(1)
     x = {"dna": one_hot(LETTERS), "table": RNG.normal(size=(6, 3))}
     assert features.joined([features.of(x)]).shape == (6, 4 + 3)
-    assert features.text == "counts of words of 1 letters and 3 standardised columns"
+    assert features.text == "counts of words of 1 letter and 3 standardised columns"
 
 
 @pytest.mark.parametrize(
@@ -133,3 +134,13 @@ def test_classes_and_labels_are_logistic_regressions() -> None:
     assert found.shape == (30, 3) and (found[:, 2] == 1).all()
     assert ((found > 0.5) == (flags[SETS[2]] > 0.5)).mean() > 0.85
     assert fitted("classes", flags[:, :1])[1].shape == (30,)
+
+
+def test_sets_are_told_by_their_labels() -> None:
+    found = described("training", (4, 1, 9), np.array([0, 1, 1, 2]), ["a", "b", "c"])
+    assert found["records"] == 4 and found["shape"] == [4, 1, 9]
+    assert found["labels"][0]["counts"] == {"a": 1, "b": 2, "c": 1}
+    two = described("test", None, np.array([[0.5, 1.0], [1.5, np.nan]]))
+    assert two["labels"][0] == {"missing": 0, "min": 0.5, "max": 1.5, "mean": 1.0}
+    assert two["labels"][1] == {"missing": 1, "classes": ["1"], "counts": {"1": 1}}
+    assert described("test", None, np.array([np.nan]))["labels"] == [{"missing": 1, "min": None}]
