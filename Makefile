@@ -119,8 +119,8 @@ help: ## show this list
 # -- how .venv comes about -------------------------------------------------------------------------
 
 # One stamp for each set of packages; it is older than what it depends on when something changed.
-TESTED_EXTRAS := cluster,dev,docs,onnx,tensorboard
-EVERY_EXTRA := bench,$(TESTED_EXTRAS)
+TESTED_EXTRAS := cluster,dev,onnx,tensorboard
+EVERY_EXTRA := bench,docs,$(TESTED_EXTRAS)
 BUILD_TOOLS := hatchling setuptools
 $(VENV)/.run: pyproject.toml constraints.txt
 	@$(call install,)

@@ -37,6 +37,7 @@ STYLE = """\
 .diagram { overflow-x: auto; background: #fff; padding: 0.4rem; border-radius: 0.2rem; }
 .diagram svg { min-width: 36rem; max-width: 100%; height: auto; }
 .md-typeset table:not([class]) { font-size: 0.7rem; }
+.md-typeset table code { word-break: normal; overflow-wrap: normal; }
 """
 
 
