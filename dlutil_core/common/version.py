@@ -6,7 +6,6 @@ import hashlib
 import platform
 from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 __version__ = "0.2.0"
@@ -33,6 +32,9 @@ def package_version(name: str) -> str:
     """
     if name == "python":
         return platform.python_version()
+    # Importing this takes as long as all else that a job without torch imports.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(name).partition("+")[0]
     except PackageNotFoundError:

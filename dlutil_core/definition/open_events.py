@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from .recorder import CORE, INSTALLED, Recorder
+from .recorder import CORE, INSTALLED, Recorder, open_log
 
 __all__ = ["ENVIRONMENT", "INSTALLED", "STARTED", "Recorder", "join", "note", "record", "silence"]
 
@@ -73,9 +73,9 @@ def silence_all(fd: int) -> None:
 def join(text: str) -> None:
     """In a started process: record for those that `ENVIRONMENT` names."""
     for entry in text.split("|"):
-        address, _, parent = entry.partition(";")
+        address, parent, file = entry.split(";")
         try:
-            fd = os.open(address, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            fd = open_log(address, file)
         except OSError:
             continue
         record(Recorder(fd, address, parent))
@@ -119,7 +119,7 @@ def _publish() -> None:
     """Say in the environment what started processes are to record."""
     others = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p != STARTED]
     if active:
-        os.environ[ENVIRONMENT] = "|".join(f"{r.address};{r.process}" for r in active)
+        os.environ[ENVIRONMENT] = "|".join(f"{r.address};{r.process};{r.file}" for r in active)
         os.environ["PYTHONPATH"] = os.pathsep.join([STARTED, *others])
     elif os.environ.pop(ENVIRONMENT, None) is not None:
         if others:

@@ -35,15 +35,22 @@ class OpenedFiles:
     ----------
     ignored
         Folders and files whose reads are never recorded; compared by their real paths.
+    data
+        Folders whose files are data even where the code has changed them after reading.
     """
 
-    def __init__(self, ignored: Iterable[str | os.PathLike[str]] = ()) -> None:
+    def __init__(
+        self,
+        ignored: Iterable[str | os.PathLike[str]] = (),
+        data: Iterable[str | os.PathLike[str]] = (),
+    ) -> None:
         self._fd = _log_file()
         weakref.finalize(self, _end, self._fd, os.getpid())
         self._recorder: open_events.Recorder | None = None
         self._log: ReadLog | None = None
         self._end: int | None = None
         self._ignored = _folders([*ignored, memory_file().parent, *_caches()])
+        self._data = _folders(data)
         self._kept: dict[str, bool] = {}
         self._hashes: dict[str, tuple[Any, Read]] = {}
 
@@ -72,8 +79,8 @@ class OpenedFiles:
 
         Returns
         -------
-        Sorted; each path once. Of a file that the code itself has changed after reading, what it
-        holds now.
+        Sorted; each path once. A file that the code itself has changed after reading is its
+        product, and left out; one of the data is there with what it holds now.
 
         Raises
         ------
@@ -120,6 +127,9 @@ class OpenedFiles:
         real = os.path.realpath(path) + os.sep
         return not real.startswith((*self._ignored, *open_events.INSTALLED))
 
+    def _is_data(self, path: str) -> bool:
+        return os.path.realpath(path).startswith(self._data) if self._data else False
+
     def _read(self, path: str, opened: Opened, memory: HashMemory) -> list[Read]:
         now = signature(path)
         if opened.listed:
@@ -132,6 +142,8 @@ class OpenedFiles:
             raise _changed(path)
         if now is None or (now != opened.signature and not opened.changed):
             raise _changed(path)
+        if now != opened.signature and not self._is_data(path):
+            return []
         held = self._hashes.get(path)
         if held is not None and held[0] == now:
             return [held[1]]

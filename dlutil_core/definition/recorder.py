@@ -57,6 +57,32 @@ def _new_name() -> str:
     return f"{os.getpid():x}.{time.time_ns():x}"
 
 
+def file_name(fd: int | str) -> str:
+    """What tells a file from all others, as text, of a descriptor or a path."""
+    found = os.stat(fd)
+    return f"{found.st_dev}-{found.st_ino}"
+
+
+def open_log(address: str, file: str) -> int:
+    """A descriptor of a log, found by another process's descriptor.
+
+    That process may have closed its own, and the number may be a pipe's or a data file's by now:
+    to hold or fill a pipe would hang whoever reads it, so nothing else is ever opened.
+
+    Raises
+    ------
+    OSError
+        The address leads to another file than `file`, or to none.
+    """
+    if file_name(address) != file:
+        raise FileNotFoundError(address)
+    fd = os.open(address, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK)
+    if file_name(fd) != file:
+        os.close(fd)
+        raise FileNotFoundError(address)
+    return fd
+
+
 class Recorder:
     """One process's end of a log."""
 
@@ -65,8 +91,7 @@ class Recorder:
         self.process = _new_name()
         self.seen: set[Any] = set()
         self.links: dict[str, str] = {}
-        found = os.fstat(fd)
-        self.file = (found.st_dev, found.st_ino)
+        self.file = file_name(fd)
         self.write("p", parent, 0)
         self.length = 0
 
@@ -83,12 +108,11 @@ class Recorder:
         """Append one line."""
         line = json.dumps([kind, self.process, path, *more]) + "\n"
         try:
-            found = os.fstat(self.fd)
-            mine = (found.st_dev, found.st_ino) == self.file
+            mine = file_name(self.fd) == self.file
         except OSError:
             mine = False
         if not mine:  # The code closed the descriptor, or has made it another file's.
-            self.fd = os.open(self.address, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            self.fd = open_log(self.address, self.file)
         os.write(self.fd, line.encode())
 
     def once(self, kind: str, path: str, *more: Any) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,23 @@ POLL_SECONDS = 0.2
 
 JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 """Where schedulers say which job this is."""
+
+_held: set[int] = set()
+"""Handles of locks. A forked process would share them, and so keep the device as long as it lives."""
+_holding = threading.Lock()
+"""Held while a handle is made or closed, so that no fork comes between."""
+
+
+def _close_in_child() -> None:
+    for handle in _held:
+        os.close(handle)
+    _held.clear()
+    _holding.release()
+
+
+os.register_at_fork(
+    before=_holding.acquire, after_in_parent=_holding.release, after_in_child=_close_in_child
+)
 
 
 def visible_devices() -> list[str]:
@@ -63,7 +81,7 @@ def device_slot(kind: str, per_device: int = 1, alone: bool = False) -> Iterator
         yield f"cuda:{index}" if kind == "cuda" else "cpu"
     finally:
         for handle in handles:
-            os.close(handle)
+            _let_go(handle)
 
 
 def lock_folder() -> Path:
@@ -110,10 +128,21 @@ def _wait_for(name: str, place: int) -> int:
 
 def _locked(name: str, place: int) -> int | None:
     """A handle that holds the place's lock, or `None` where another holds it."""
-    handle = os.open(lock_folder() / lock_name(name, place), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
+    path = lock_folder() / lock_name(name, place)
+    with _holding:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        _held.add(handle)
     return handle
+
+
+def _let_go(handle: int) -> None:
+    """Free a place; in a forked process, which never had it, nothing."""
+    with _holding:
+        if handle in _held:
+            _held.remove(handle)
+            os.close(handle)

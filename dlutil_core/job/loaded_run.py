@@ -48,7 +48,7 @@ class LoadedRun:
         """Whether sets of reads, by name, were found to be what they were."""
         ignored = [Path(spec.result, name) for name in OWN_FOLDERS] if spec.result else []
         ignored += [Path(spec.trials_dir)] if spec.trials_dir else []
-        self.opened = OpenedFiles(ignored)
+        self.opened = OpenedFiles(ignored, [spec.data_dir])
         self._named_before: dict[str, Signature | None] = {}
 
     @cached_property

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pathlib
 import pkgutil
+import select
 import signal
 import sqlite3
 import subprocess
@@ -168,13 +169,63 @@ def test_a_changed_file(opened: OpenedFiles, here: Path) -> None:
         names(opened, here)
 
 
-def test_the_code_may_change_what_it_read(opened: OpenedFiles, here: Path) -> None:
-    make("state")
+def counted(path: str) -> None:
+    """What code does that counts its runs, or keeps a log of them."""
+    Path(path).write_text(Path(path).read_text() + "|")
+
+
+@pytest.mark.parametrize("way", [counted, lambda path: print(1, file=open(path, "a+"), flush=True)])
+def test_what_the_code_has_changed_is_no_input(
+    way: Callable[[str], object], opened: OpenedFiles, here: Path
+) -> None:
+    """Nor is it an error where other jobs go on to change it."""
+    make("state", "read")
     opened.start()
-    Path("state").read_text()
-    Path("state").write_text("next state")
+    way("state")
+    Path("read").read_text()
+    assert names(opened, here) == ["read"]
+    subprocess.run(["sh", "-c", "echo of another job >> state"], check=True)
+    assert names(opened, here) == ["read"]
+
+
+def test_data_that_the_code_has_changed_stay_an_input(here: Path) -> None:
+    opened = OpenedFiles(data=["data"])
+    make("data/state")
+    opened.start()
+    counted("data/state")
+    opened.stop()
     [read] = opened.reads(HashMemory(here.parent / "m.json"))
-    assert read.sha256 == HashMemory().file("state")
+    assert read.sha256 == HashMemory().file("data/state")
+
+
+def test_a_stale_address_leads_into_no_other_file(here: Path) -> None:
+    """A process that is told of a log which is gone opens nothing under the log's number."""
+    opened = OpenedFiles()
+    opened.start()
+    told = os.environ[open_events.ENVIRONMENT]
+    number = int(told.split(";")[0].rpartition("/")[2])
+    listening, filled = os.pipe()
+    opened.stop()
+    del opened  # closes the log
+    os.dup2(filled, number)
+    os.close(filled)
+    environment = {**os.environ, open_events.ENVIRONMENT: told, "PYTHONPATH": open_events.STARTED}
+    started = subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True); input()"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert started.stdout is not None
+    started.stdout.readline()  # it has begun, and has looked for the log
+    os.close(number)
+    try:
+        # Nobody can write into the pipe any more, although the process lives, nor has anybody.
+        assert select.select([listening], [], [], 30)[0]
+        assert os.read(listening, 1) == b""
+    finally:
+        started.communicate(b"\n")
+        os.close(listening)
 
 
 def test_not_recorded(here: Path) -> None:

@@ -6,8 +6,10 @@ does.
 
 from __future__ import annotations
 
+import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -114,6 +116,46 @@ def test_two_processes_get_two_devices_and_a_third_waits() -> None:
     assert third.device() in ("cuda:0", "cuda:1")
     second.let_go()
     third.let_go()
+
+
+# Holds a place, and has a worker like a DataLoader's that outlives it.
+PARENT = """
+import os, time
+from dlutil_core.job.devices import device_slot
+with device_slot("cuda") as device:
+    worker = os.fork()
+    if worker:
+        print(device, worker, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_worker_that_outlives_its_job_keeps_no_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DLUTIL_DEVICES", "1")
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    device, worker = parent.stdout.readline().split()
+    try:
+        waiting = Holder()
+        assert waiting.waits()  # the parent has it, whatever the worker closed
+        parent.kill()
+        parent.wait()
+        assert not waiting.waits() and waiting.device() == device
+        os.kill(int(worker), 0)  # it lives
+        waiting.let_go()
+    finally:
+        os.kill(int(worker), signal.SIGKILL)
+        parent.stdout.close()
+
+
+def test_a_forked_process_lets_go_of_nothing_that_it_has_not() -> None:
+    with device_slot("cuda"):
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if not devices._held else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert len(devices._held) == 1
+    assert not devices._held
 
 
 def test_several_share_a_device_after_all_devices_have_one() -> None:
