@@ -32,6 +32,9 @@ BLOCK = 2**22
 TOLD_BYTES = 2**30
 """Files of at least this size get a line while they are hashed."""
 
+CHEAP_BYTES, CHEAP_FILES = 2**20, 64
+"""So much is sooner hashed than looked up: most jobs never open the memory, whatever it holds."""
+
 KEPT = 100_000
 """Hashes that are remembered at most; the oldest are forgotten."""
 
@@ -81,6 +84,8 @@ class HashMemory:
         self.path = path or memory_file()
         self._known: dict[str, list[int | str]] | None = None
         self._new: dict[str, list[int | str]] = {}
+        self._cheap: dict[str, list[int | str]] = {}
+        self._cheap_bytes = 0
 
     def file(self, path: str | os.PathLike[str]) -> str | None:
         """Hexadecimal SHA-256 of a file's bytes; `None` where there is no such file."""
@@ -88,14 +93,26 @@ class HashMemory:
         if now is None or not os.path.isfile(path):
             return None
         real = os.path.realpath(path)
-        held = self._new.get(real) or self._remembered().get(real)
+        cheap = self._is_cheap(real, now[0])
+        held = self._new.get(real) or self._cheap.get(real)
+        if held is None and not cheap:
+            held = self._remembered().get(real)
         if held is not None and held[:4] == list(now):
             return str(held[4])
         found = _hashed(path, now[0])
         after = signature(path)
         if after == now and time.time_ns() - max(now[1], now[2]) > SETTLED_NS:
-            self._new[real] = [*now, found]
+            (self._cheap if cheap else self._new)[real] = [*now, found]
         return found
+
+    def _is_cheap(self, real: str, size: int) -> bool:
+        """Whether a file is one of the few small ones that are hashed without the memory."""
+        if real in self._cheap:
+            return True
+        if self._known is not None or len(self._cheap) >= CHEAP_FILES:
+            return False
+        self._cheap_bytes += size
+        return self._cheap_bytes <= CHEAP_BYTES
 
     def read(self, kind: str, path: str) -> str | None:
         """What a `Read` of this kind and path would hold now; `None` where it would be none."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +19,10 @@ ERROR_PREFIX = "error: "
 
 WARNING_PREFIX = "warning: "
 """How everything else begins that the user should read."""
+
+
+TOLD = "DLUTIL_TOLD"
+"""The environment variable by which a run tells its jobs where they note what was said."""
 
 
 class ShownFormatter(logging.Formatter):
@@ -32,6 +39,39 @@ def tell(text: str) -> None:
         log.info("%s", text)
     else:
         print(shown(text), file=sys.stderr, flush=True)
+
+
+def note_what_is_told(folder: Path) -> None:
+    """From now on, in all jobs of a run, note in this folder what is said once; it is emptied."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ[TOLD] = str(folder.absolute())
+
+
+def warn_once(message: str) -> None:
+    """Warn of the same thing once: on the terminal once a run, in each job's log once a process."""
+    if message in _told:
+        return
+    _told.add(message)
+    log.log(logging.DEBUG if _is_told(message) else logging.WARNING, "%s", message)
+
+
+_told: set[str] = set()
+
+
+def _is_told(message: str) -> bool:
+    """Whether another process of the run has said it; if not, it is noted that this one does."""
+    folder = os.environ.get(TOLD)
+    if not folder:
+        return False
+    name = hashlib.sha256(message.encode(errors="replace")).hexdigest()[:32]
+    try:
+        os.close(os.open(os.path.join(folder, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except FileExistsError:
+        return True
+    except OSError:
+        return False  # rather twice than never
+    return False
 
 
 def start_logging(path: Path | None) -> None:

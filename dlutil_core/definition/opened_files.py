@@ -90,12 +90,14 @@ class OpenedFiles:
         if self._recorder is None or self._log is None:
             return []
         self._log.advance(self._fd, self._recorder.process, self._end)
-        modules = _imported_sources()
+        kept = [path for path in self._log.opened if self._keeps(path)]
+        # Asked after every epoch: all modules are looked through where it may matter alone.
+        modules = _imported_sources() if any(path.endswith(".py") for path in kept) else set()
         found = [
             read
-            for path, opened in self._log.opened.items()
-            if self._keeps(path) and path not in modules
-            for read in self._read(path, opened, memory)
+            for path in kept
+            if path not in modules
+            for read in self._read(path, self._log.opened[path], memory)
         ]
         found += [
             self._matches(pattern, recursive, before, memory)

@@ -25,7 +25,7 @@ JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 """Where schedulers say which job this is."""
 
 _held: set[int] = set()
-"""Handles of locks. A forked process would share them, and so keep the device as long as it lives."""
+"""Handles of locks. A forked process would share them, and keep the device while it lives."""
 _holding = threading.Lock()
 """Held while a handle is made or closed, so that no fork comes between."""
 

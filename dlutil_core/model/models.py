@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.common.logs import warn_once
 from dlutil_core.model import metrics
 from dlutil_core.model.base import BaseModel, Row
 from dlutil_core.model.checks import missing
 from dlutil_core.model.checks.alignment import aligned, check_shapes
-from dlutil_core.model.checks.causes import warn_once
 from dlutil_core.model.checks.label_checks import (
     check_binary,
     check_one_hot,

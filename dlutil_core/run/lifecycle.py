@@ -13,7 +13,7 @@ from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import sentence_of, write_json
 from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.common.identity import identity_path
-from dlutil_core.common.logs import ERROR_PREFIX
+from dlutil_core.common.logs import ERROR_PREFIX, note_what_is_told
 from dlutil_core.common.result_folder import RUN_NOTE
 from dlutil_core.common.run_lock import RunLock
 from dlutil_core.common.shown_text import shown
@@ -67,6 +67,7 @@ class Lifecycle:
         definition = os.path.relpath(self.run.definition, self.run.result)
         note = {"definition": definition, "config": self.run.shown_values}
         write_json(folder / RUN_NOTE, note)
+        note_what_is_told(folder / "logs" / ".told")
 
     def succeed(self) -> None:
         """Judge all again, and say what came out, and where it is."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dlutil_core.common.errors import UserError
-from dlutil_core.common.logs import log
+from dlutil_core.common.logs import log, warn_once
 from dlutil_core.common.nested import tree_leaves, tree_length
 from dlutil_core.common.seeds import kept_random_state
 from dlutil_core.loaders.not_finite import not_finite
@@ -49,15 +49,6 @@ CAUSES = {
         "SparseAdam trains embeddings with sparse=True alone: use Adam"
     ),
 }
-
-_told: set[str] = set()
-
-
-def warn_once(message: str) -> None:
-    """Warn, in this process, of the same thing once."""
-    if message not in _told:
-        _told.add(message)
-        log.warning("%s", message)
 
 
 def cause_of(error: Exception, x: Any) -> UserError | None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from dlutil_core.common.errors import UserError
-from dlutil_core.model.checks.causes import warn_once
+from dlutil_core.common.logs import warn_once
 from dlutil_core.model.criterion import is_of_classes
 
 OF_LOGITS = {

@@ -17,6 +17,11 @@ from dlutil_core.common.reads import ABSENT, FILE, FOLDER, Read
 LONG_AGO = 10**9 * 10**9
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hash_memory, "CHEAP_BYTES", 0)
+
+
 @pytest.fixture
 def memory(tmp_path: Path) -> Path:
     return tmp_path / "memory" / "hashes.json"
@@ -73,6 +78,25 @@ def test_the_same_size_and_time_do_not_hide_another_content(
     assert HashMemory(memory).file(path) == sha256("two")
     os.replace(settled(tmp_path / "b", "new"), path)
     assert HashMemory(memory).file(path) == sha256("new")
+
+
+def test_few_small_files_need_no_memory(
+    tmp_path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hash_memory, "CHEAP_BYTES", 5)
+    monkeypatch.setattr(hash_memory, "_loaded", lambda *_: pytest.fail("was looked up"))
+    path = settled(tmp_path / "a", "one")
+    later(monkeypatch)
+    found = HashMemory(memory)
+    assert found.file(path) == found.file(path) == sha256("one")
+    settled(path, "two")
+    assert found.file(path) == sha256("two")
+    found.save()
+    assert not memory.exists()
+    monkeypatch.setattr(hash_memory, "_loaded", lambda *_: {})
+    assert found.file(settled(tmp_path / "b", "three")) == sha256("three")
+    found.save()
+    assert list(json.loads(memory.read_text())) == [str((tmp_path / "b").resolve())]
 
 
 def test_what_several_processes_remember_is_kept(

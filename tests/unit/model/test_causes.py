@@ -15,6 +15,7 @@ from torch.optim import lr_scheduler
 
 from dlutil_core import base_model
 from dlutil_core.batch_generator import H5pyBatchGenerator, MatrixBatchGenerator
+from dlutil_core.common import logs
 from dlutil_core.common.errors import UserError
 from dlutil_core.definition.executed import line_in
 from dlutil_core.model.checkpoint import canonical
@@ -54,7 +55,7 @@ def refused(act: Any, *pieces: str) -> UserError:
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(causes, "_told", set())
+    monkeypatch.setattr(logs, "_told", set())
     lines: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]

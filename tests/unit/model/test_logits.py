@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from dlutil_core import base_model
 from dlutil_core.batch_generator import MatrixBatchGenerator
+from dlutil_core.common import logs
 from dlutil_core.common.errors import UserError
 from dlutil_core.model.checks import causes
 
@@ -52,7 +53,7 @@ class Told(logging.Handler):
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(causes, "_told", set())
+    monkeypatch.setattr(logs, "_told", set())
     handler = Told()
     causes.log.addHandler(handler)
     yield handler.lines
