@@ -174,7 +174,7 @@ def _on_open(arguments: tuple[Any, ...]) -> None:
             return
         note(Recorder.read, path)
     if access != os.O_RDONLY and (made or flags & os.O_CREAT or os.path.lexists(path)):
-        note(Recorder.wrote if made else Recorder.changed, path)
+        note(Recorder.wrote if made else Recorder.opened_to_change, path)
     if os.path.lexists(path):
         _known.add((path, flags))
 
@@ -244,7 +244,7 @@ _HANDLERS: dict[str, Callable[[tuple[Any, ...]], None]] = {
     "os.mkdir": lambda a: note(Recorder.made_folder, a[0], a[2]),
     "os.link": _on_link,
     "os.symlink": _on_symlink,
-    "os.truncate": lambda a: note(Recorder.changed, a[0]),
+    "os.truncate": lambda a: note(Recorder.opened_to_change, a[0]),
     "sqlite3.connect": _on_sqlite,
     "os.chdir": lambda a: _known.clear(),  # What was known by a relative path.
     "ctypes.dlopen": lambda a: note(Recorder.read, a[0]) if "/" in str(a[0]) else None,

@@ -80,7 +80,8 @@ class OpenedFiles:
         Returns
         -------
         Sorted; each path once. A file that the code itself has changed after reading is its
-        product, and left out; one of the data is there with what it holds now.
+        product, and left out; one of the data, or that a library such as h5py alone has opened to
+        change it, is there with what it holds now.
 
         Raises
         ------
@@ -144,7 +145,7 @@ class OpenedFiles:
             raise _changed(path)
         if now is None or (now != opened.signature and not opened.changed):
             raise _changed(path)
-        if now != opened.signature and not self._is_data(path):
+        if now != opened.signature and opened.rewritten and not self._is_data(path):
             return []
         held = self._hashes.get(path)
         if held is not None and held[0] == now:

@@ -27,6 +27,8 @@ class Opened:
         Whether this is a listing, and `names` the hash of what it gave (`None`: no such folder).
     changed, own
         The code itself has changed it, or made it, after that.
+    rewritten
+        It was Python that opened it to be changed, or it was made anew.
     made, removed
         Names that the code has made in the folder, and removed from it, after that.
     """
@@ -36,6 +38,7 @@ class Opened:
     names: str | None = None
     changed: bool = False
     own: bool = False
+    rewritten: bool = False
     made: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
 
@@ -126,6 +129,7 @@ class ReadLog:
         if held is not None:
             held.changed = True
             held.own = held.own or kind in "wm"
+            held.rewritten = held.rewritten or kind in "wo"
         if kind == "w":
             self._own.add(path)
         elif kind == "m":

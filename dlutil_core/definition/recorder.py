@@ -10,7 +10,8 @@ A line is a JSON list: kind, process, path and, by kind,
 | `p` | a process began | instead of the path: its parent; the log's length before a fork |
 | `r` | a file was opened to be read | its signature; none: it was not there |
 | `w` | a file was made or emptied | whether it was there before |
-| `c` | a file that was there was opened to be changed | |
+| `c` | a library opened a file that was there to be changed, which alone changes its times | |
+| `o` | Python opened a file that was there to be changed | |
 | `l` | a folder was listed | hash of the names; none: it was not there |
 | `b` | a pattern's matches were asked for | whether `**` crosses folders, and the matches |
 | `m` | a folder was made | |
@@ -150,14 +151,18 @@ class Recorder:
         if not path.startswith(INSTALLED):
             self.once("w", path, os.path.lexists(path))
 
-    def changed(self, path: str) -> None:
-        """A file is opened to be changed, and made where it is not there."""
+    def changed(self, path: str, kind: str = "c") -> None:
+        """A library opens a file to change it, and makes it where it is not there."""
         if path.startswith(INSTALLED):
             return
         if os.path.lexists(path):
-            self.once("c", path)
+            self.once(kind, path)
         else:
             self.once("w", path, False)
+
+    def opened_to_change(self, path: str) -> None:
+        """Python opens a file to change it, and makes it where it is not there."""
+        self.changed(path, "o")
 
     def listed(self, path: str) -> None:
         """The names of a folder are asked for."""
