@@ -51,7 +51,7 @@ def test_lint_is_content(jobs: str, tmp_path: Path) -> None:
     assert "your workflow is in a good condition" in done.output
 
 
-@pytest.mark.parametrize("name", ["slurm", "cluster-generic"])
+@pytest.mark.parametrize("name", ["slurm", "cluster-generic", "lsf", "sge"])
 def test_a_profile_means_trial_jobs_unless_the_config_says_otherwise(
     name: str, tmp_path: Path
 ) -> None:
@@ -67,7 +67,7 @@ def test_a_profile_means_trial_jobs_unless_the_config_says_otherwise(
 
 
 def test_every_job_has_a_conda_environment(tmp_path: Path) -> None:
-    """`--sdm conda` finds one file for all rules, the one that `conda env create` takes too."""
+    """`--sdm conda` finds one file for all rules."""
     code = (
         "import sys\n"
         "from snakemake.cli import main\n"
@@ -92,4 +92,4 @@ def test_every_job_has_a_conda_environment(tmp_path: Path) -> None:
     )
     environments = dict(line.split()[1:] for line in done.stdout.splitlines() if line[:4] == "env ")
     assert len(environments) >= 10, done.stderr
-    assert set(environments.values()) == {str(REPOSITORY / "environment.yml")}
+    assert set(environments.values()) == {str(REPOSITORY / "workflow" / "envs" / "dlutil.yaml")}

@@ -1,4 +1,4 @@
-"""`--sdm conda`: jobs run in the environment that `environment.yml` describes, and find dlutil.
+"""`--sdm conda`: jobs run in the environment that `workflow/envs` describes, and find dlutil.
 
 A real conda would download gigabytes. Here the command `conda` is a script that makes a virtual
 environment with the packages that are installed already; what Snakemake and the jobs do is real.
@@ -77,7 +77,7 @@ def check(project: Project, plain: Project, conda: Path, package: Path) -> None:
         assert Path(prefix).resolve() == made[0].resolve()
         assert Path(place).resolve().parent == package.resolve()
     asked = yaml.safe_load((conda / "asked.yml").read_text())
-    assert asked == yaml.safe_load((REPOSITORY / "environment.yml").read_text())
+    assert asked == yaml.safe_load((REPOSITORY / "workflow" / "envs" / "dlutil.yaml").read_text())
     for name in ("best/leaderboard.csv", "test/metrics.json"):
         assert (project.result / name).read_bytes() == (plain.result / name).read_bytes()
 

@@ -16,6 +16,8 @@ rule bracket:
         update(f"{RESULT}/search/bracket-{{bracket}}/network.csv"),
     log:
         f"{RESULT}/logs/bracket-{{bracket}}.log",
+    benchmark:
+        f"{RESULT}/logs/benchmarks/bracket-{{bracket}}.tsv"
     conda:
         ENVIRONMENT
     threads: BRACKET_THREADS

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from snakemake.settings.types import SharedFSUsage
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from dlutil_core.run.config import check_config_files
@@ -38,6 +39,12 @@ MODIFIER.prefix = MODIFIER._prefix_replacements = MODIFIER.inner_modifier = None
 
 # Jobs of a cluster read this file too; what is to be made was decided by the run itself.
 JUDGES = workflow.is_main_process
+
+if SharedFSUsage.INPUT_OUTPUT not in workflow.storage_settings.shared_fs_usage:
+    sys.exit(
+        "error: --shared-fs-usage: jobs keep each trial's state in the result folder, so all nodes must "
+        "share the working directory; mount it on every node and name input-output"
+    )
 
 try:
     check_config_files(workflow.configfiles)
@@ -89,7 +96,7 @@ if IMPORTED_FROM:
 PYTHON = f"PYTHONHASHSEED=0 PYTHONUTF8=1 {PYTHON}"
 SCRIPTS = shlex.quote(str(ROOT / "scripts"))
 # What `--sdm conda` makes for the jobs; PYTHONPATH brings dlutil itself.
-ENVIRONMENT = str(ROOT / "environment.yml")
+ENVIRONMENT = str(ROOT / "workflow" / "envs" / "dlutil.yaml")
 
 
 def stale(step):

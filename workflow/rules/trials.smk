@@ -14,6 +14,8 @@ rule trial:
         update(f"{SLOTS}/{{job}}.json"),
     log:
         f"{RESULT}/logs/trials/bracket-{{bracket}}/rung-{{rung}}/{{job}}.log",
+    benchmark:
+        f"{RESULT}/logs/benchmarks/bracket-{{bracket}}/rung-{{rung}}/{{job}}.tsv"
     conda:
         ENVIRONMENT
     threads: lambda wildcards: SIZES.slots_threads(len(slots_of_job(wildcards)))

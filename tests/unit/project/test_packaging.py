@@ -73,6 +73,17 @@ def test_conda_environment_describes_the_same_packages() -> None:
     assert named == {name: r.specifier for name, r in RUNTIME.items()}
 
 
+def test_the_environment_of_jobs_pins_them_to_the_versions_of_the_tests() -> None:
+    text = (ROOT / "workflow" / "envs" / "dlutil.yaml").read_text()
+    environment = yaml.safe_load(text)
+    lines = dict(line.split(" =") for line in environment["dependencies"])
+    assert PROJECT["project"]["requires-python"] == f">={lines.pop('python')}"
+    named = {CONDA_NAMES.get(name, name): version for name, version in lines.items()}
+    assert named == {name: ".".join(pins()[name].split(".")[:2]) for name in RUNTIME}
+    whole = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert environment["channels"] == whole["channels"]
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_every_dependency_is_pinned_within_its_bound(name: str) -> None:
     assert name in pins(), f"constraints.txt has no line {name}==..."
