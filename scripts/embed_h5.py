@@ -23,7 +23,7 @@ if __name__ == "__main__":
     parser = script.parser(__doc__ or "")
     add = parser.add_argument
     add("infile", help="FASTA or TSV (a name and a sequence a line), known by its content")
-    add("labelfile", help="labels: numbers in one or more columns, a line for each record")
+    add("labelfile", nargs="?", default="", help="labels, a line for each record; may be left out")
     add("outfile", type=Path, help="HDF5 file; with batches, outfile.batch1 and so on")
     add("-m", "--mapper", default="", help="TSV of a letter and its vector a line (default: ACGT)")
     add("-i", "--infile2", default="", help="the second sequence of each record, in the same order")

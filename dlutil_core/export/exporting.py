@@ -3,6 +3,7 @@
 weights.safetensors   the network's weights (and what an own `save` adds)
 definition/           def.py and the local modules that it imports
 config.json           the configuration, and what else the predictions depend on
+encoding.json         how the training data were encoded
 predict.py            predicts a file; `load()` for Python
 dlutil_core/          the few modules of dlutil that it needs
 requirements.txt      the packages that it needs
@@ -23,12 +24,13 @@ from typing import Any
 
 from dlutil_core.common import files
 from dlutil_core.common.errors import UserError
-from dlutil_core.common.result_folder import BEST_MODEL, BEST_PROVENANCE
+from dlutil_core.common.result_folder import BEST_ENCODING, BEST_MODEL, BEST_PROVENANCE
 from dlutil_core.export.card import model_card
 from dlutil_core.export.networks import export_network
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.model.checkpoint import read_checkpoint
 from dlutil_core.model.safetensors_file import write_tensors
+from dlutil_core.preprocess.kept_encoding import KeptEncoding
 from dlutil_core.trained.kept_files import ENTRY, copy_definition
 from dlutil_core.trained.load import restore_model, trained_run
 from dlutil_core.trained.provenance import recorded_env
@@ -37,6 +39,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 STARTS = (
     *("base_model", "batch_generator", "constraints"),
     *("model.base", "model.options", "model.safetensors_file"),
+    *("preprocess.new_records", "trained.prediction_table"),
 )
 """Modules that a definition and `predict.py` import."""
 
@@ -116,9 +119,14 @@ def _write_all(result_dir: Path, run: LoadedRun, model: Any, out: Path) -> None:
         "versions": provenance["versions"],
     }
     files.write_json(out / "config.json", config)
+    kept = result_dir / BEST_ENCODING
+    encoding = KeptEncoding.read(kept) if kept.is_file() else KeptEncoding()
+    files.write_text(out / "encoding.json", encoding.text())
     shutil.copyfile(Path(__file__).with_name("predict.py"), out / "predict.py")
     used += _copy_modules(out)
     needed = _requirements(used, provenance["versions"])
+    if encoding.genome is None:  # what reads genomes is asked for by --genome alone
+        needed = [line for line in needed if not line.startswith("pysam")]
     files.write_text(out / "requirements.txt", "\n".join(needed) + "\n")
     networks = export_network(model, result_dir, out, run)
     files.write_text(out / "README.md", model_card(result_dir, config, networks, needed))
@@ -132,10 +140,11 @@ def _copy_modules(out: Path) -> list[Path]:
     found = []
     for name in sorted(_reached(STARTS)):
         path = Path(*name.split(".")).with_suffix(".py")
-        (target / path).parent.mkdir(exist_ok=True)
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PACKAGE / path, target / path)
         found.append(target / path)
-    for package in {path.parent for path in found} - {target}:
+    below = {folder for path in found for folder in path.relative_to(target).parents}
+    for package in (target / folder for folder in below - {Path()}):
         files.write_text(package / "__init__.py", "")
     licence = PACKAGE.parent / "LICENSE"
     if licence.is_file():

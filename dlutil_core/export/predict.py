@@ -1,10 +1,11 @@
 """Predicts with the model in this folder, without dlutil or Snakemake being installed.
 
-    python predict.py INPUT OUTPUT
+    python predict.py INPUT [OUTPUT]
 
-INPUT is a file that the definition's get_pred_generator reads or, with --array and where there is
-none, a .npy array of inputs (N, ...); OUTPUT is a .npy file, or a .tsv table. Needs the packages in
-requirements.txt. From Python:
+INPUT is a file of records (FASTA, BED, a table, .npy or HDF5), which are encoded as the training
+data were. Where these were files of one's own, it is one that the definition's get_pred_generator
+reads or, with --array and where there is none, a .npy array of inputs (N, ...). OUTPUT is a .tsv
+table (INPUT.predictions.tsv) or a .npy array. Needs the packages in requirements.txt. From Python:
 
     from predict import load
     model = load()
@@ -19,6 +20,7 @@ import importlib.util
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,9 +32,17 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from dlutil_core import base_model, batch_generator  # noqa: E402
+from dlutil_core.common.errors import UserError  # noqa: E402
 from dlutil_core.model.base import model_settings  # noqa: E402
 from dlutil_core.model.options import TrainingOptions  # noqa: E402
 from dlutil_core.model.safetensors_file import read_tensors  # noqa: E402
+from dlutil_core.preprocess.kept_encoding import KeptEncoding  # noqa: E402
+from dlutil_core.preprocess.new_records import NewRecords  # noqa: E402
+from dlutil_core.trained.prediction_table import (  # noqa: E402
+    PredictionTable,
+    are_classes,
+    as_array,
+)
 
 
 def settings() -> dict[str, Any]:
@@ -76,27 +86,40 @@ def inputs(path: str, array: bool = False) -> Any:
     return batch_generator.MatrixBatchGenerator(np.load(path))
 
 
-def write(path: str, predictions: np.ndarray) -> None:
-    """Write predictions as an array or as a table."""
-    if path.endswith(".tsv"):
-        np.savetxt(path, predictions.reshape(len(predictions), -1), fmt="%.9g", delimiter="\t")
-    else:
-        with open(path, "wb") as file:
-            np.save(file, predictions, allow_pickle=False)
+def predict(arguments: argparse.Namespace) -> None:
+    """Predict one file; into an array or a table."""
+    encoding = KeptEncoding.read(HERE / "encoding.json")
+    out = arguments.output or f"{arguments.input}.predictions.tsv"
+    model = load(arguments.device)
+    with tempfile.TemporaryDirectory() as folder:
+        path = arguments.input
+        if not arguments.array:
+            records = NewRecords(encoding, arguments.genome, arguments.paired)
+            path = records.prepare(path, Path(folder))
+        found = as_array(model.predict(inputs(path, arguments.array)))
+        if out.endswith(".npy"):
+            with open(out, "wb") as file:
+                np.save(file, found, allow_pickle=False)
+        else:
+            PredictionTable(path, found, encoding, are_classes(model, encoding)).write(Path(out))
 
 
 def main() -> None:
     """Predict one file."""
     parser = argparse.ArgumentParser(description="Predicts with the model in this folder.")
-    parser.add_argument("input", help="a file that get_pred_generator reads, or a .npy array")
-    parser.add_argument("output", help=".npy or .tsv")
+    parser.add_argument("input", help="a file of records")
+    parser.add_argument("output", nargs="?", help=".tsv (default: beside the input) or .npy")
     parser.add_argument("--array", action="store_true", help="INPUT is a .npy array of inputs")
+    parser.add_argument("--genome", help="the genome's FASTA file, for BED")
+    parser.add_argument("--paired", help="the second sequences, for a model of pairs")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     arguments = parser.parse_args()
     if not os.path.isfile(arguments.input):
         sys.exit(f"error: {arguments.input}: there is no such file; give the inputs to predict")
-    predictions = load(arguments.device).predict(inputs(arguments.input, arguments.array))
-    write(arguments.output, predictions)
+    try:
+        predict(arguments)
+    except UserError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class Embedding:
     Attributes
     ----------
     infile, labelfile, outfile
-        Sequences (FASTA or TSV, known by the content) or numbers; labels; HDF5.
+        Sequences (FASTA or TSV, known by the content) or numbers; labels, or empty; HDF5.
     mapper
         Mapping file, or empty for A, C, G, T.
     infile2
@@ -79,7 +79,7 @@ def embed(task: Embedding) -> None:
     source = Source(
         sequences=task.infile if task.isseq else None,
         features=None if task.isseq else task.infile,
-        targets=task.labelfile,
+        targets=task.labelfile or None,
         paired=task.infile2 or None,
     )
     alphabet = load(options.alphabet, options.ambiguous)
@@ -115,13 +115,15 @@ def _check_names(task: Embedding) -> None:
     if task.dataname.strip("/") == task.labelname.strip("/"):
         raise UserError(f"-d and -l: are both {task.dataname!r}, but must be two names")
     for option, path in (("infile", task.infile), ("labelfile", task.labelfile)):
-        if task.outfile == Path(path):
+        if path and task.outfile == Path(path):
             raise UserError(f"outfile: is {option} too, {path}; give another file to write")
 
 
 def _label_dtype(path: str, reader: SourceReader) -> np.dtype:
     """One dtype for all batches, from a first look at the labels, which finds the classes too."""
     dtype = np.dtype(np.uint8)
+    if not path:
+        return dtype
     for labels in NumberReader(path, "target", reader.labels, reader.told):
         dtype = common_dtype(dtype, smallest(labels).dtype)
     reader.labels.check()

@@ -20,6 +20,7 @@ import pytest
 from support import REPOSITORY, Project
 
 from dlutil_core.cli.commands import main
+from dlutil_core.export.exporting import export
 
 HEAD = """
 import torch
@@ -196,6 +197,30 @@ def test_a_copied_result_folder_predicts_where_the_genome_is_given(
     assert "other.fa: is another genome than genome.fa" in found
     genome = str(peaks.folder / "genome.fa")
     assert table(tmp_path, "copy", "new.bed", "--genome", genome) == first
+
+
+def test_an_export_gives_the_same_table(peaks: Project, tmp_path: Path) -> None:
+    first = table(peaks.folder, "out", "new.bed")
+    export(peaks.result, tmp_path / "model", None)
+    command = [sys.executable, "-P", "model/predict.py", str(peaks.folder / "new.bed"), "y.tsv"]
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *more],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = run()
+    assert done.returncode == 1 and "give its FASTA file (--genome)" in done.stderr
+    done = run("--genome", str(peaks.folder / "genome.fa"))
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "y.tsv", encoding="utf-8", newline="") as file:
+        assert list(csv.DictReader(file, delimiter="\t")) == first
 
 
 def test_what_does_not_fit_is_one_sentence(peaks: Project, tmp_path: Path) -> None:

@@ -138,7 +138,9 @@ def test_export_predicts_arrays_and_writes_tables(finished: Project, exported: P
     assert done.returncode == 1 and "there is no such file" in done.stderr
     np.save(folder / "x.npy", features(finished))
     subprocess.run([*command, "--array", "x.npy", "y.tsv"], cwd=folder, check=True)
-    assert np.loadtxt(folder / "y.tsv") == pytest.approx(predicted(finished), abs=1e-6)
+    found = np.loadtxt(folder / "y.tsv", skiprows=1)
+    assert (folder / "y.tsv").read_text().startswith("name\tprediction\n")
+    assert found[:, 1] == pytest.approx(predicted(finished), abs=1e-6)
 
 
 def test_export_carries_what_an_own_save_adds_and_local_modules(exported: Path) -> None:

@@ -55,6 +55,13 @@ def test_batches_hold_the_reference_encoding(tmp_path, raw, onehot, infile):
     assert np.array_equal(label, [[i % 2, i / 2] for i in range(53)])
 
 
+def test_labels_may_be_left_out(tmp_path, raw, onehot):
+    done = embed(tmp_path, "-b", "0", "a.fa", "out.h5")
+    assert done.returncode == 0, done.stderr
+    with h5py.File(tmp_path / "out.h5") as file:
+        assert np.array_equal(file["data"][:], onehot(raw)) and "label" not in file
+
+
 def test_fewer_batches_take_the_place_of_more(tmp_path, raw):
     (tmp_path / "out.h5.batchX").write_text("not ours")
     assert embed(tmp_path, "a.fa", "a.target", "out.h5", "-b", "10").returncode == 0
