@@ -55,8 +55,9 @@ def _use(networks: dict[str, str], requirements: list[str]) -> str:
     pip install -r requirements.txt
     python predict.py INPUT OUTPUT.tsv
 
-INPUT is a file of records as the training data were (`python predict.py --help`) or, with `--array`, a
-`.npy` array of inputs. In Python: `from predict import load`, then `load().predict(...)`. Neither dlutil nor
+INPUT is a file of records as the training data were (`python predict.py --help`) or, with
+`--array`, a `.npy` array of inputs. In Python: `from predict import load`, then
+`load().predict(...)`. Neither dlutil nor
 Snakemake needs to be installed; the packages, in requirements.txt, are
 {", ".join(requirements)}.
 
