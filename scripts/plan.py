@@ -17,6 +17,7 @@ def main(arguments: argparse.Namespace) -> Made:
         max_epochs=arguments.max_epochs,
         eta=arguments.eta,
         config=arguments.config,
+        start=arguments.start,
         out=arguments.out,
     )
     return Made(reads)
@@ -29,5 +30,6 @@ if __name__ == "__main__":
     parser.add_argument("--max-epochs", type=int, required=True)
     parser.add_argument("--eta", type=int, default=3)
     parser.add_argument("--config", type=json.loads, default={}, help="of method fixed, as JSON")
+    parser.add_argument("--start", type=json.loads, default=[], help="known ones, as JSON")
     parser.add_argument("--out", type=Path, required=True, help="plan.json")
     script.run_step(main, parser.parse_args())

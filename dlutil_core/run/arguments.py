@@ -112,6 +112,8 @@ def plan_arguments(run: RunConfig) -> str:
     words = [f"--{k.replace('_', '-')}={run.search[k]}" for k in ("method", "max_epochs", "eta")]
     if run.search["method"] == "fixed":
         words.append(f"--config={json.dumps(run.search['config'], sort_keys=True)}")
+    if run.start:
+        words.append(f"--start={json.dumps(run.start)}")
     return shlex.join(words)
 
 

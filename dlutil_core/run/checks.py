@@ -23,7 +23,7 @@ def check(run: RunConfig) -> None:
             f"{run.result}: holds no earlier search ({run.plan_path} is missing); search "
             "first, with --hyper"
         )
-    _ = run.env_sha256
+    _ = run.env_sha256, run.start
 
 
 def check_definition(run: RunConfig) -> None:

@@ -21,6 +21,7 @@ NO_PATHS = (
     "reward",
     "env",
     "search.config",
+    "search.start",
     "preprocess.command.run",
     "preprocess.columns",
 )
@@ -147,7 +148,7 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
 def _with_numbers(value: Any, part: dict[str, Any]) -> Any:
     """The value with texts such as 1e-3, which YAML 1.1 takes for no number, as numbers.
 
-    In places for numbers alone, and in `search.config`, which has no schema.
+    In places for numbers alone, and in `search.config` and `search.start`, which have no schema.
     """
     if isinstance(value, str) and EXPONENT.fullmatch(value):
         types = _listed(part.get("type"))
@@ -156,7 +157,8 @@ def _with_numbers(value: Any, part: dict[str, Any]) -> Any:
         )
         return float(value) if numeric else value
     if isinstance(value, list):
-        return [_with_numbers(v, part if "anything" in part else {}) for v in value]
+        items = part if "anything" in part else part.get("items") or {}
+        return [_with_numbers(v, items) for v in value]
     if not isinstance(value, dict):
         return value
     below = part.get("properties") or {}

@@ -22,6 +22,7 @@ from dlutil_core.run.config import validated
 from dlutil_core.run.data_files import DataFiles
 from dlutil_core.run.reward import computed_metrics
 from dlutil_core.search import plan
+from dlutil_core.search.known_configs import start_configs
 
 EXISTING = "existing"
 
@@ -59,6 +60,11 @@ class RunConfig:
             document = read_json(self.plan_path)
             method, epochs, eta = (document[k] for k in ("method", "max_epochs", "eta"))
         return plan.schedule(method, epochs, eta)
+
+    @cached_property
+    def start(self) -> list[dict[str, Any]]:
+        """Known configurations that the search begins with; those of a table are texts."""
+        return start_configs(self.search, self.plan.trial_count) if self.trains else []
 
     @property
     def seed(self) -> int:

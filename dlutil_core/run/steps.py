@@ -175,6 +175,8 @@ class Steps:
         training = self._training_part()
         keys = ("method", "max_epochs", "eta", "config")
         searched = {key: run.search[key] for key in keys}
+        if run.start:
+            searched["start"] = run.start
         self._add(
             "plan",
             self._source_part("train") | self._version_part() | {"search": searched},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,27 @@ from dlutil_core.common.seeds import seed_everything, trial_seed
 from dlutil_core.common.wording import counted, shortened
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.run_spec import RunSpec
+from dlutil_core.search.known_configs import known_configs
 from dlutil_core.search.plan import FIXED, Plan, Schedule, Trial, schedule
 
 REPEATED = 8
 """How many configurations are drawn twice, to see whether they are random by the seed alone."""
+
+SHOWN = 100
+"""How many draws at least show which keys `get_config` gives, where known ones are checked."""
 
 DRAWS = 100
 """How often a configuration that was already drawn is drawn again before it is accepted."""
 
 
 def write_plan(
-    spec: RunSpec, method: str, max_epochs: int, eta: int, config: dict[str, Any], out: Path
+    spec: RunSpec,
+    method: str,
+    max_epochs: int,
+    eta: int,
+    config: dict[str, Any],
+    out: Path,
+    start: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[Read, ...]:
     """Plan and sample a search.
 
@@ -42,6 +52,8 @@ def write_plan(
         `hyperband`, or `fixed` for the one configuration `config`.
     out
         Where to write `plan.json`.
+    start
+        Known configurations, those of the first trials.
 
     Returns
     -------
@@ -50,7 +62,7 @@ def write_plan(
     made = schedule(method, max_epochs, eta)
     loaded = LoadedRun(replace(spec, data_files=()))  # no configuration depends on data
     get_config = (lambda: config) if method == FIXED else _get_config(loaded)
-    trials = sample_trials(get_config, made, spec.seed, spec.definition)
+    trials = sample_trials(get_config, made, spec.seed, spec.definition, start)
     if not is_repeatable(get_config, spec.seed):
         log.warning(
             "warning: %s: get_config gives other configurations each time under the same seed, so "
@@ -91,7 +103,11 @@ def is_repeatable(get_config: Callable[[], Any], seed: int) -> bool:
 
 
 def sample_trials(
-    get_config: Callable[[], Any], planned: Schedule, seed: int, source: str = "def.py"
+    get_config: Callable[[], Any],
+    planned: Schedule,
+    seed: int,
+    source: str = "def.py",
+    start: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[Trial, ...]:
     """Draw the trials of a schedule, each under its own seed.
 
@@ -103,8 +119,14 @@ def sample_trials(
         How many trials there are, and which bracket each starts in.
     source
         The file's name, for error messages.
+    start
+        Known configurations, those of the first trials; the others are what they are without.
     """
-    configs = sample_configs(get_config, planned.trial_count, seed, source)
+    count = planned.trial_count
+    configs = sample_configs(get_config, count, seed, source)
+    if start:
+        known = known_configs(start, configs + _more(get_config, count, seed, source), source)
+        configs = sample_configs(get_config, count, seed, source, known)
     owner = {j: bracket.number for bracket in planned.brackets for j in bracket.trials}
     return tuple(
         Trial(number, trial_seed(seed, number), config, owner[number])
@@ -113,12 +135,19 @@ def sample_trials(
 
 
 def sample_configs(
-    get_config: Callable[[], Any], count: int, seed: int, source: str = "def.py"
+    get_config: Callable[[], Any],
+    count: int,
+    seed: int,
+    source: str = "def.py",
+    known: Sequence[dict[str, Any]] = (),
 ) -> list[dict[str, Any]]:
-    """Draw `count` configurations, each under its trial's seed; equal ones are drawn again."""
-    configs = []
-    seen: set[str] = set()
-    for number in range(count):
+    """Draw `count` configurations, each under its trial's seed; equal ones are drawn again.
+
+    The first ones are those that are known.
+    """
+    configs = [dict(config) for config in known]
+    seen = {json.dumps(config, sort_keys=True) for config in known}
+    for number in range(len(known), count):
         seed_everything(trial_seed(seed, number))
         for _ in range(DRAWS):
             config = plain_config(_drawn(get_config, number, count, source), source)
@@ -128,6 +157,17 @@ def sample_configs(
         seen.add(key)
         configs.append(config)
     return configs
+
+
+def _more(
+    get_config: Callable[[], Any], count: int, seed: int, source: str
+) -> list[dict[str, Any]]:
+    """Draws of a search's next trials, so that a small one shows a key that few draws have."""
+    found = []
+    for number in range(count, SHOWN):
+        seed_everything(trial_seed(seed, number))
+        found.append(plain_config(_drawn(get_config, number, SHOWN, source), source))
+    return found
 
 
 def _drawn(get_config: Callable[[], Any], number: int, count: int, source: str) -> Any:
