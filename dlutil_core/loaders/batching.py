@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from dlutil_core.common.errors import UserError
 from dlutil_core.common.nested import tree_leaves, tree_map
 
 RUN_BYTES = 2**20
@@ -57,9 +58,34 @@ def label_type(stored: np.dtype) -> np.dtype:
 
 def as_input(x: Any) -> Any:
     """Inputs in the type that a model takes; tensors stay as they are."""
-    return x.astype(input_type(x.dtype), copy=False) if isinstance(x, np.ndarray) else x
+    return _as_type(x, input_type(x.dtype), "inputs") if isinstance(x, np.ndarray) else x
 
 
 def as_label(y: Any) -> Any:
     """Labels in the type that a model takes; tensors stay as they are."""
-    return y.astype(label_type(y.dtype), copy=False) if isinstance(y, np.ndarray) else y
+    return _as_type(y, label_type(y.dtype), "labels") if isinstance(y, np.ndarray) else y
+
+
+def _as_type(values: np.ndarray, dtype: np.dtype, what: str) -> np.ndarray:
+    check_range(values, dtype, what)
+    return values.astype(dtype, copy=False)
+
+
+def check_range(values: np.ndarray, dtype: np.dtype, what: str) -> None:
+    """Refuse finite numbers that are too large for the type that a model takes.
+
+    Raises
+    ------
+    UserError
+        The first such number; `what` says whether they are inputs or labels.
+    """
+    if values.dtype.kind not in "fu" or np.can_cast(values.dtype, dtype):
+        return
+    limit = np.iinfo(dtype).max if dtype.kind == "i" else np.finfo(dtype).max
+    with np.errstate(invalid="ignore"):
+        beyond = np.isfinite(values) & (np.abs(values) > limit)
+    if beyond.any():
+        raise UserError(
+            f"the {what} hold {values[beyond][0]!s}, which is larger than {dtype} holds, {limit!s}:"
+            " scale or correct them"
+        )

@@ -183,8 +183,10 @@ class MatrixBatchGenerator(BatchGenerator):
         reverse_complement: float = 0.0,
         reverse_labels: bool | None = None,
     ) -> None:
-        self.X = tree_map(_compact, _table(X))
-        self.Y = None if Y is None else tree_map(_compact, _table(Y))
+        self.X = tree_map(lambda leaf: _compact(leaf, as_input), _table(X))
+        self.Y = None
+        if Y is not None:
+            self.Y = tree_map(lambda leaf: _compact(leaf, as_label), _table(Y))
         samples = self._checked_samples()
         turning = reverse_complement, reverse_labels
         super().__init__(samples, batch_size, shuffle, drop_last, *turning)
@@ -360,7 +362,7 @@ def _is_array(leaf: Any) -> bool:
     return len(getattr(leaf, "shape", ())) > 0
 
 
-def _compact(values: Any) -> Any:
+def _compact(values: Any, as_type: Callable[[Any], Any]) -> Any:
     """Keep arrays and tensors; make an array of anything else; halve float64 at once."""
     if isinstance(values, torch.Tensor):
         return values
@@ -370,4 +372,4 @@ def _compact(values: Any) -> Any:
             f"X and Y must be numbers, but an array of {array.dtype} was given; encode texts and "
             "choose columns before"
         )
-    return array.astype(np.float32) if array.dtype == np.float64 else array
+    return as_type(array) if array.dtype == np.float64 else array

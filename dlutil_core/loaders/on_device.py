@@ -16,6 +16,7 @@ import torch
 from dlutil_core.common.nested import tree_leaves, tree_map
 from dlutil_core.loaders.batching import (
     RUN_BYTES,
+    check_range,
     input_type,
     label_type,
     row_bytes,
@@ -167,8 +168,16 @@ def _table_of(
     if key not in held or not held[key].is_of(*found):
         if not _fits(sum(leaf.nbytes for leaf in _leaves(*found)), device):
             return None
+        _check_ranges(*found)
         held[key] = DeviceTable(*found, device, dtype)
     return held[key]
+
+
+def _check_ranges(x: Any, y: Any) -> None:
+    for tree, type_of, what in ((x, input_type, "inputs"), (y, label_type, "labels")):
+        for _, leaf in tree_leaves(tree) if tree is not None else ():
+            if isinstance(leaf, np.ndarray):
+                check_range(leaf, type_of(leaf.dtype), what)
 
 
 def _is_plain(loader: BatchGenerator) -> bool:

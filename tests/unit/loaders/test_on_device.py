@@ -13,6 +13,7 @@ from torch import nn
 
 from dlutil_core.base_model import RegressionModel
 from dlutil_core.batch_generator import H5pyBatchGenerator, MatrixBatchGenerator
+from dlutil_core.common.errors import UserError
 from dlutil_core.common.nested import tree_leaves
 from dlutil_core.loaders import on_device
 
@@ -176,3 +177,23 @@ def test_arrays_of_unusual_kinds(kind: str, tmp_path: Path) -> None:
 def test_other_loaders_are_iterated_over() -> None:
     batches = [(np.ones((2, 5)), np.ones(2))]
     assert on_device.batches(batches, CPU, torch.float32) is batches
+
+
+@pytest.mark.parametrize(
+    "x,y,told",
+    [
+        ([[1.0], [1e39]], [0, 1], "the inputs hold 1e[+]39, which is larger than float32 holds"),
+        ([[1.0], [2.0]], [0.0, -1e39], "the labels hold -1e[+]39, which is larger than float32"),
+        ([[1.0], [2.0]], np.uint64([1, 2**63]), "the labels hold 9223372036854775808, .* int64"),
+    ],
+)
+def test_numbers_that_the_models_types_do_not_hold_are_refused(tmp_path, x, y, told):
+    with pytest.raises(UserError, match=told):
+        list(MatrixBatchGenerator(np.array(x), np.array(y)))
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["data"], file["label"] = np.array(x), np.array(y)
+    with pytest.raises(UserError, match=told):
+        list(H5pyBatchGenerator(str(path)))
+    with pytest.raises(UserError, match=told):
+        list(on_device.batches(H5pyBatchGenerator(str(path)), CPU, torch.float32))
