@@ -80,9 +80,13 @@ class LossReward(BaseModel):
         return -float(result["val_loss"])
 
     def reward(self, row: Row) -> float:
-        """See `BaseModel.reward`; without an override there is no need for pandas."""
+        """See `BaseModel.reward`; without an override there is no need for pandas.
+
+        Where `fit` is given no validation data, the training loss stands for theirs.
+        """
         own = type(self).get_hyperband_reward is LossReward.get_hyperband_reward
-        return -row["val_loss"] if own and "val_loss" in row else super().reward(row)
+        loss = "val_loss" if "val_loss" in row else "train_loss"
+        return -row[loss] if own and loss in row else super().reward(row)
 
 
 class RegressionModel(LossReward):

@@ -79,6 +79,12 @@ def test_prediction_takes_every_kind_of_loader() -> None:
         assert np.allclose(model.predict(loader), wanted, atol=1e-6)
 
 
+def test_a_model_is_fitted_without_validation_data() -> None:
+    (row,) = fresh().fit(MatrixBatchGenerator(X, Y, batch_size=30))
+    assert row["reward"] == -row["train_loss"]
+    assert not [name for name in row if name.startswith("val_")]
+
+
 def test_prediction_does_not_change_the_model() -> None:
     model = fresh()
     before = content_hash(canonical(model.save()))
