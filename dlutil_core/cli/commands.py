@@ -1,4 +1,4 @@
-"""The command `dlutil`: run, plan, watch, export, compare, predict."""
+"""The command `dlutil`: init, run, plan, watch, export, compare, predict."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from dlutil_core.cli import compare, predict
+from dlutil_core.cli.start import init
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.shown_text import shown
 from dlutil_core.common.version import __version__
@@ -33,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dlutil", description=__doc__)
     parser.add_argument("--version", action="version", version=f"dlutil {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    init.add_parser(commands)
     commands.add_parser("run", help="search, test and predict (dlutil run --help)", add_help=False)
     plan = commands.add_parser("plan", help="print brackets, rungs, trials and epochs of a config")
     plan.add_argument("config", type=Path, metavar="CONFIG", help="a config.yaml")

@@ -123,7 +123,8 @@ def parse_row(
         )
     if chromosome not in lengths:
         raise UserError(_foreign(path, number, fields) or _unknown(where, fields, lengths, genome))
-    strand = STRANDS[fields[5].strip()] if len(fields) > 5 else "."
+    # A label or group in column 6 is no strand, unless it is one, too.
+    strand = STRANDS.get(fields[5].strip(), ".") if len(fields) > 5 else "."
     return Interval(chromosome, start, end, strand)
 
 
@@ -153,7 +154,7 @@ def _check_strand(path: str, number: int, fields: list[bytes], named: frozenset[
             )
     if len(fields) > 4 and 4 not in named and not NUMBER.fullmatch(fields[4].strip()):
         _refuse_foreign(path, number, fields)
-    if wide and fields[5].strip() not in STRANDS:
+    if wide and 5 not in named and fields[5].strip() not in STRANDS:
         raise UserError(
             _foreign(path, number, fields)
             or f"{where} has the strand {shown(fields[5].strip())} in column 6, but must have +, -"

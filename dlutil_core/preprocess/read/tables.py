@@ -211,7 +211,7 @@ def _placed(path: str, titles: tuple[str, ...], header: int, columns: Columns) -
     labels = tuple(index(column) for column in columns.labels)
     guessed = not labels and not _numbered(titles)
     if guessed:
-        labels = tuple(place_of(path, titles, title) for title in titles if _is_label(title))
+        labels = tuple(place_of(path, titles, title) for title in titles if is_label_title(title))
     name, paired = index(columns.name, "name"), index(columns.paired)
     group = index(columns.group)
     return Layout(titles, header, sequence, name, paired, labels, guessed and bool(labels), group)
@@ -263,7 +263,8 @@ def place_of(path: str, titles: tuple[str, ...] | list[str], name: str) -> int:
     return -1
 
 
-def _is_label(title: str) -> bool:
+def is_label_title(title: str) -> bool:
+    """Whether a column of this name is one of labels."""
     return title.lower() in LABEL_WORDS or title.lower().startswith(LABEL_STARTS)
 
 
