@@ -57,7 +57,14 @@ def _expected(made: Schedule, state: State | None) -> list[str]:
     if sizes:
         disk = f"; a checkpoint takes {size_text(sum(sizes) / len(sizes))}, all rungs' about "
         disk += size_text(slots * sum(sizes) / len(sizes))
+    same = (state.plan.method, state.plan.max_epochs, state.plan.eta)
+    if same != (made.method, made.max_epochs, made.eta):
+        left = ", less what is trained already"  # of another plan; the run finds what it can use
+    elif state.finished:
+        left = "; it has ended, so no epoch is left"
+    else:
+        left = f", {duration(state.remaining_epochs / rate)} from here"
     return [
-        f"So far {rate:.3g} epochs/s: about {duration(made.epochs / rate)} for the whole search, "
-        f"{duration(state.remaining_epochs / rate)} from here{disk}."
+        f"So far {rate:.3g} epochs/s: about {duration(made.epochs / rate)} for the whole search"
+        f"{left}{disk}."
     ]

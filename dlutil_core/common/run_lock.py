@@ -66,6 +66,21 @@ class RunLock:
         os.environ[VARIABLE] = owner
 
 
+def is_held(result: str | os.PathLike[str]) -> bool:
+    """Whether a run on this machine (or one that shares its locks) holds a result folder.
+
+    It only looks on: a lock that is shared for a moment, which a run that begins then would meet,
+    is never taken.
+    """
+    try:
+        found = lock_path(result).stat()
+        locks = Path("/proc/locks").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    return any(place in line.split() for line in locks.splitlines() if "FLOCK" in line)
+
+
 @dataclass(frozen=True)
 class Owner:
     """Whose job this is: what the lock of the result folder said when it began."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from dlutil_core.common import result_folder as paths
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_csv, read_json
+from dlutil_core.common.run_lock import is_held
 from dlutil_core.search.outcome import Outcome, outcome, promoted, ranked
 from dlutil_core.search.plan import Bracket, Plan, Rung, Trial
 from dlutil_core.search.trial_folder import AT_EPOCH, EpochRow, Failure, Record, parse_row
@@ -82,7 +83,11 @@ class State:
     trials: dict[int, TrialState]
     best: Outcome | None
     remaining_epochs: int
+    trained_epochs: int
+    """Epochs of the plan that are stored; those that failed trials were spared are not."""
     now: float
+    held: bool = False
+    """Whether a run on this machine holds the result folder."""
 
     @property
     def finished(self) -> bool:
@@ -98,11 +103,6 @@ class State:
     def failed(self) -> list[int]:
         """Trials that failed."""
         return [j for j, t in self.trials.items() if _failed(t)]
-
-    @property
-    def trained_epochs(self) -> int:
-        """Epochs that are stored."""
-        return self.plan.epochs - self.remaining_epochs
 
     @property
     def epochs_per_second(self) -> float | None:
@@ -131,29 +131,33 @@ def read_state(result: Path, now: float) -> State:
     trials = {t.number: _trial_state(result, t) for t in plan.trials}
     patience = _patience(result)
     brackets, best = [], []
-    remaining = 0
+    remaining = trained = 0
     for planned in plan.brackets:
-        bracket, outcomes, epochs = _bracket_state(planned, trials, patience, now)
+        bracket, outcomes, epochs, stored = _bracket_state(planned, trials, patience, now)
         brackets.append(bracket)
         best += outcomes
         remaining += epochs
+        trained += stored
     order = [o for o in ranked(best) if not o.failed]
-    return State(plan, brackets, trials, order[0] if order else None, remaining, now)
+    first = order[0] if order else None
+    return State(plan, brackets, trials, first, remaining, trained, now, is_held(result))
 
 
 def _bracket_state(
     planned: Bracket, trials: dict[int, TrialState], patience: int | None, now: float
-) -> tuple[BracketState, list[Outcome], int]:
-    """A bracket's state, the outcomes so far, and how many epochs are to be trained."""
+) -> tuple[BracketState, list[Outcome], int, int]:
+    """A bracket's state, the outcomes so far, and how many epochs are to be and were trained."""
     rungs = [RungState(rung) for rung in planned.rungs]
     last: dict[int, Outcome] = {}
     candidates: list[int] | None = list(planned.trials)
-    remaining = 0
+    remaining = trained = 0
     for index, (state, rung) in enumerate(zip(rungs, planned.rungs, strict=True)):
         if candidates is None:  # not decided yet who is promoted
             remaining += rung.trials * rung.new_epochs
             continue
         before = rung.budget - rung.new_epochs
+        reached = [min(trials[j].epochs, rung.budget) for j in candidates]
+        trained += sum(max(0, epochs - before) for epochs in reached)
         found = {j: outcome(j, trials[j].record, rung.budget, patience) for j in candidates}
         ended = [o for o in found.values() if o is not None]
         for j, result in found.items():
@@ -171,7 +175,7 @@ def _bracket_state(
         elif index + 1 < len(rungs):
             candidates = promoted(ranked(ended), planned.slots_after(index))
     finished = candidates is not None
-    return BracketState(planned.number, rungs, finished), list(last.values()), remaining
+    return BracketState(planned.number, rungs, finished), list(last.values()), remaining, trained
 
 
 def _so_far(trial: int, state: TrialState) -> dict[int, Outcome]:

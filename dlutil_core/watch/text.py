@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from dlutil_core.common.wording import counted
 from dlutil_core.watch.state import State
 
 
@@ -22,7 +23,13 @@ def summary(state: State) -> str:
 def facts(state: State) -> list[str]:
     """Sentences under the table: the best so far, speed, time left."""
     done, planned = state.trained_epochs, state.plan.epochs
-    found = [f"{done} of {planned} epochs are trained ({done / planned:.0%})."]
+    told = f"{done} of {planned} epochs are trained ({done / planned:.0%})"
+    failed = len(state.failed)
+    if failed:
+        told += f"; {counted(failed, 'trial')} failed"
+    if state.finished and done < planned:
+        told += ", and no more are needed"
+    found = [f"{told}."]
     best = state.best
     if best is not None:
         config = json.dumps(state.plan.trials[best.trial].config)
@@ -35,7 +42,9 @@ def facts(state: State) -> list[str]:
         found.append("The search has ended.")
     elif rate is not None and state.seconds_left is not None:
         found.append(f"{rate:.3g} epochs/s, about {duration(state.seconds_left)} left.")
-    if not state.finished and not state.running:
+    if not state.finished and not state.running and state.held:
+        found.append("A run is at work, between two rungs or before the first epoch is stored.")
+    elif not state.finished and not state.running:
         found.append("Nothing runs at present; the same command goes on from here.")
     return found
 

@@ -145,6 +145,10 @@ class _Start:
             self.task = task.Task(task.CLASSES, 2, ("0: negative", "1: positive"))
         else:
             self.task = task.task_of(found, given.task, names)
+        self.split: dict[str, Any] = {}
+        if not self.in_files:
+            self.split, note = split.split_of(given.valid, given.test, found.chromosomes)
+            self.notes += [note] if note else []
 
     def _in_files(self) -> bool:
         given = self.given
@@ -284,9 +288,7 @@ class _Start:
             }
         section: dict[str, Any] = sets if self.in_files else dict(sets["train"])
         if not self.in_files:
-            words = (self.given.valid, self.given.test)
-            section["split"], note = split.split_of(*words, self.found.chromosomes)
-            self.notes += [note] if note else []
+            section["split"] = self.split
         return section | self._encoding(folder)
 
     def _encoding(self, folder: Path) -> dict[str, Any]:

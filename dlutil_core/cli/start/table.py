@@ -90,7 +90,7 @@ def _read(path: str) -> tuple[tuple[str, ...], list[Row]]:
     for text, line in row_blocks(path):
         found = reader.rows(text, line)
         if found and not rows and reader.separator is not None:
-            check_commas(path, found, reader.separator)
+            check_commas(path, found, reader.separator, "feature")
         rows += found
     if not rows:
         raise UserError(f"{path}: holds no rows; give a table with a first line of column names")

@@ -17,7 +17,9 @@ import yaml
 from support import REPOSITORY, Project
 
 from dlutil_core.cli.plan_text import plan_text
+from dlutil_core.common.run_lock import is_held
 from dlutil_core.watch.state import read_state, speed
+from dlutil_core.watch.text import facts
 
 WATCH = "import sys; from pathlib import Path; from dlutil_core.watch.live import main; "
 WATCH += "sys.exit(main(Path(sys.argv[1])))"
@@ -111,6 +113,27 @@ def test_search_that_was_cut_off(finished: Project, tmp_path: Path) -> None:
     waiting = {b.number: [r.waiting for r in b.rungs] for b in state.brackets}
     assert not any(waiting[max(waiting)]) and waiting[0] == [len(state.plan.bracket(0).trials)]
     assert "Nothing runs at present" in watch(result)[1]
+    state.held = True  # as is_held tells of a run between two rungs
+    assert not any("Nothing runs" in sentence for sentence in facts(state))
+
+
+def test_a_run_is_seen_while_it_holds_the_folder(tmp_path: Path) -> None:
+    assert not is_held(tmp_path)
+    code = "import sys; from dlutil_core.common.run_lock import RunLock; a = RunLock(sys.argv[1]); "
+    code += "print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"held\n"
+        assert is_held(tmp_path)
+        process.communicate()
+    assert not is_held(tmp_path)
+
+
+def test_an_ended_search_has_no_time_left(finished: Project) -> None:
+    config = yaml.safe_load((finished.folder / "config.yaml").read_text())
+    assert "it has ended, so no epoch is left" in plan_text(config, finished.result)
+    config["search"] = {"max_epochs": 81}
+    assert "from here" not in plan_text(config, finished.result)
 
 
 def test_trial_of_another_configuration_counts_as_absent(finished: Project, tmp_path: Path) -> None:
