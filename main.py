@@ -25,7 +25,7 @@ def hand_over() -> None:
     lacks = f"has no {', '.join(missing)}" if missing else "is older than 3.11"
     sys.exit(
         f"error: {sys.executable} {lacks}; run `make install` in {place}, after which this command"
-        " works with any Python, or install dlutil into that Python with `pip install .`"
+        " works with any Python, or give that Python the packages with `pip install .`"
     )
 
 
