@@ -64,7 +64,7 @@ import dlutil_core
 
 # Python has one module of a name: what was imported first would judge what another version makes.
 IMPORTED = Path(dlutil_core.__file__).resolve().parent
-if IMPORTED not in [ROOT.resolve(), ROOT.resolve() / "dlutil_core"]:
+if IMPORTED not in [ROOT.resolve(), (ROOT / "dlutil_core").resolve()]:
     sys.exit(
         f"error: this workflow uses dlutil in two versions, of {IMPORTED} and of {ROOT}: "
         "name the same one in each module"
