@@ -32,6 +32,7 @@ from dlutil_core.model.chosen_metrics import (
 )
 from dlutil_core.model.criterion import is_of_classes
 from dlutil_core.model.epoch_outputs import joined, numpy_tree
+from dlutil_core.model.given_inputs import RawInputs, loader_of
 from dlutil_core.model.options import TrainingOptions
 from dlutil_core.model.tensors import DeviceTensors
 
@@ -69,6 +70,9 @@ class ForwardPasses(DeviceTensors, ABC):
 
     metrics_of_each: tuple[str, ...] = ()
     """Metrics of a test that are told of each class, label or column."""
+
+    raw_inputs: RawInputs | None = None
+    """Encodes texts and data frames; a model has it that was loaded from a result."""
 
     _forward: Callable[[Any], Any]
     _forms: LabelForms
@@ -206,18 +210,30 @@ class ForwardPasses(DeviceTensors, ABC):
         return y, self._full(y_pred), self._full(y_pred_loss)
 
     @torch.no_grad()
-    def predict(self, loader: Iterable[Any]) -> Any:
-        """Predictions `(N, …)` of a loader of inputs, as a numpy array in the loader's order.
+    def predict(self, loader: Any) -> Any:
+        """Predictions `(N, …)` of inputs, as a numpy array in their order.
 
         Labels that a `BatchGenerator` gives too are passed over. A network whose `y_pred` is a
         dictionary gives a dictionary of arrays.
 
+        Parameters
+        ----------
+        loader
+            A loader of inputs; an array or tensor `(N, …)` as the network takes it, or a dictionary
+            of such; or, where the model was loaded from a result, sequences as text (one, a list or
+            a Series, and two lists for pairs) or a data frame, which are encoded as its training
+            data were.
+
         Raises
         ------
         UserError
-            The loader shuffles, changes or leaves out records, or there are not as many predictions
-            as records.
+            The loader shuffles, changes or leaves out records, there are not as many predictions
+            as records, or the records do not fit the model.
         """
+        with loader_of(loader, self.raw_inputs) as batches:
+            return self._predictions(batches)
+
+    def _predictions(self, loader: Iterable[Any]) -> Any:
         check_prediction_loader(loader)
         self.network.eval()
         labelled = bool(getattr(loader, "has_labels", False))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +16,9 @@ from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.preprocess.encode.alphabet import load
 from dlutil_core.preprocess.encode.encoder import Encoder
 from dlutil_core.preprocess.encode.widths import Widths
+from dlutil_core.preprocess.given_records import TRAINED_TABLE, given_blocks
 from dlutil_core.preprocess.kept_encoding import FEATURES, OWN, KeptEncoding
+from dlutil_core.preprocess.read.blocks import Block
 from dlutil_core.preprocess.read.feature_columns import FeatureColumns
 from dlutil_core.preprocess.read.forms import form_of
 from dlutil_core.preprocess.read.sources import SourceReader
@@ -23,7 +27,6 @@ from dlutil_core.preprocess.section import Options, Source
 from dlutil_core.preprocess.write.set_output import SetOutput
 
 NPY_MAGIC = b"\x93NUMPY"
-TRAINED_TABLE = "the table that the model was trained on"
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,10 @@ class NewRecords:
             self._encode(path, out)
         return str(out)
 
+    def write(self, records: Any, out: Path) -> None:
+        """Write an HDF5 file of texts or of a data frame; see `given_blocks`."""
+        self._write(lambda reader: given_blocks(records, self.encoding), out)
+
     # HDF5 and arrays
 
     def _check_hdf5(self, path: str) -> None:
@@ -121,19 +128,31 @@ class NewRecords:
     # Raw files
 
     def _encode(self, path: str, out: Path) -> None:
+        titles, count = list(self.encoding.features), self.encoding.shape[-1]
+
+        def read(reader: SourceReader) -> Iterable[Block]:
+            reader.features = FeatureColumns(titles, TRAINED_TABLE, count, needed=True)
+            return reader.read(self._source(path), labelled=False)
+
+        self._write(read, out, path)
+
+    def _write(
+        self,
+        read: Callable[[SourceReader], Iterable[Block]],
+        out: Path,
+        path: str | None = None,
+    ) -> None:
+        """Encode the blocks that `read` gives into `out`."""
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dlutil-")))
             options = self._options(path, folder)
-            source = self._source(path)
             alphabet = load(options.alphabet, options.ambiguous)
             widths = Widths(options.length, options.align, self.encoding.width, trained=True)
             encoder = Encoder(alphabet, widths, options.ambiguous)
             reader = stack.enter_context(SourceReader(options, 0))
-            titles, count = list(self.encoding.features), self.encoding.shape[-1]
-            reader.features = FeatureColumns(titles, TRAINED_TABLE, count, needed=True)
             output = SetOutput(out, alphabet, "blosc")
             stack.callback(output.abort)
-            for block in reader.read(source, labelled=False):
+            for block in read(reader):
                 fitted = encoder.fit(block, options.reverse_complement == "all")
                 output.add(fitted, encoder.encode(fitted))
             output.finish(np.dtype(np.uint8), reader.labels)
@@ -152,7 +171,7 @@ class NewRecords:
             raise UserError(f"{self.paired}: the model takes no second file of sequences")
         return Source(sequences=path, paired=self.paired)
 
-    def _options(self, path: str, folder: Path) -> Options:
+    def _options(self, path: str | None, folder: Path) -> Options:
         mapping = None
         if self.encoding.mapping is not None:
             mapping = folder / self.encoding.alphabet
@@ -160,7 +179,7 @@ class NewRecords:
         known = self.encoding.genome
         name = self.genome or (known or {}).get("name")
         options = self.encoding.encoding_options(name, None if mapping is None else str(mapping))
-        if self.encoding.kind != FEATURES and form_of(path, options) == "bed":
+        if path is not None and self.encoding.kind != FEATURES and form_of(path, options) == "bed":
             self._check_genome(path)
         return options
 

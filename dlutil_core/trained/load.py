@@ -21,6 +21,7 @@ from dlutil_core.model.checkpoint import read_checkpoint
 from dlutil_core.model.options import TrainingOptions
 from dlutil_core.trained.kept_files import kept_source, search_path
 from dlutil_core.trained.provenance import recorded_env
+from dlutil_core.trained.raw_inputs import KeptRawInputs
 from dlutil_core.trained.run_note import noted_definition
 from dlutil_core.trained.source import KeptSource
 
@@ -107,13 +108,15 @@ def load(
 
     Returns
     -------
-    The `Model` of `def.py` with the best trial's configuration and weights. `model.predict` takes a
-    loader of inputs, for example `MatrixBatchGenerator(X)`, and returns a numpy array.
+    The `Model` of `def.py` with the best trial's configuration and weights. `model.predict` takes
+    arrays, tensors, sequences as text, data frames or a loader, and returns a numpy array.
     """
     folder = Path(result)
     run = trained_run(folder, definition, device, env)
     try:
-        return restore_model(run, folder / BEST_MODEL)
+        model = restore_model(run, folder / BEST_MODEL)
+        model.raw_inputs = KeptRawInputs(run, folder)
+        return model
     finally:
         run.opened.stop()
 

@@ -11,7 +11,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import front
+from encoded import numbers, peaks, proteins
 from support import Finished
+
+__all__ = ["numbers", "peaks", "proteins"]
 
 SEARCH = ("-y", "-e", "-p", "new/*.h5", "test.h5")
 

@@ -11,82 +11,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import h5py
 import hdf5plugin  # noqa: F401  (registers the filters that files are written with)
 import numpy as np
 import pytest
+from encoded import fasta, letters_of, sequences, workflows
 from support import REPOSITORY, Project
 
+import dlutil_core
 from dlutil_core.cli.commands import main
+from dlutil_core.common.errors import UserError
 from dlutil_core.export.exporting import export
-
-HEAD = """
-import torch
-from dlutil_core import base_model, batch_generator
-from torch import nn
-
-def get_train_generator(data_dir, batch_size):
-    return batch_generator.H5pyBatchGenerator(data_dir + "/train.h5", batch_size, shuffle=True)
-
-def get_val_generator(data_dir):
-    return batch_generator.H5pyBatchGenerator(data_dir + "/valid.h5")
-
-def get_pred_generator(pred_path):
-    return batch_generator.H5pyBatchGenerator(pred_path, batch_size=7, labels=False)
-
-def get_config():
-    return {"lr": 0.1}
-"""
-
-CLASSES = """
-class Model(base_model.ClassificationModel):
-    def init_model(self):
-        network = nn.Sequential(
-            nn.Conv2d(DEPTH, 6, (1, 5)), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten(),
-            nn.Linear(6, OUTPUTS),
-        )
-        super().init_model(network, torch.optim.Adam(network.parameters(), lr=self.config["lr"]))
-"""
-
-NUMBERS = """
-class Model(base_model.RegressionModel):
-    def init_model(self):
-        network = nn.Sequential(nn.Flatten(), nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
-        super().init_model(network, torch.optim.Adam(network.parameters(), lr=self.config["lr"]))
-"""
-
-
-def sequences(seed: int, count: int, letters: str, length: int) -> list[str]:
-    rng = np.random.default_rng(seed)
-    return ["".join(rng.choice(list(letters), length)) for _ in range(count)]
-
-
-def fasta(path: Path, records: list[str], start: str = "r") -> None:
-    path.write_text("".join(f">{start}{k}\n{text}\n" for k, text in enumerate(records)))
-
-
-def made(folder: Path, definition: str, predicted: str, **preprocess: Any) -> Project:
-    """A project that is trained for an epoch, and has predicted `predicted` (below its folder)."""
-    split = {"by": "fraction", "valid": 0.3}
-    given = {"split": split, "predict": {"new": {"sequences": predicted}}} | preprocess
-    project = Project(folder)
-    (folder / "def.py").write_text(definition)
-    project.configure(
-        definition="def.py",
-        data="data",
-        result="out",
-        device="cpu",
-        seed=5,
-        batch_size=10,
-        evaluate=False,
-        search={"method": "fixed", "max_epochs": 1, "config": {"lr": 0.1}, "jobs": "bracket"},
-        predict=["new.h5"],
-        preprocess={key: value for key, value in given.items() if value is not None},
-    )
-    project.succeed()
-    return project
 
 
 def ask(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -123,32 +59,11 @@ def refused(folder: Path, *words: str) -> str:
     return lines[0]
 
 
-def workflows(project: Project) -> tuple[np.ndarray, list[dict[str, str]]]:
-    """What the workflow's own step predicted for the same records: array and table."""
-    folder = project.result / "predictions"
-    with open(folder / "new.h5.tsv", encoding="utf-8", newline="") as file:
-        return np.load(folder / "new.h5.npy"), list(csv.DictReader(file, delimiter="\t"))
-
-
 def floats(rows: list[dict[str, str]], column: str) -> np.ndarray:
     return np.array([row[column] for row in rows]).astype(np.float32)
 
 
 # DNA from a genome, two classes
-
-
-@pytest.fixture(scope="module")
-def peaks(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    folder = tmp_path_factory.mktemp("peaks")
-    genome = sequences(1, 2, "ACGT", 900)
-    (folder / "genome.fa").write_text("".join(f">chr{k}\n{s}\n" for k, s in enumerate(genome)))
-    lines = [f"chr{k % 2}\t{20 * k + 40}\t{20 * k + 60}\tp{k}\t{k % 2}" for k in range(40)]
-    (folder / "peaks.bed").write_text("\n".join(lines) + "\n")
-    (folder / "new.bed").write_text("\n".join(lines[:15]) + "\n")
-    definition = HEAD + CLASSES.replace("DEPTH", "4").replace("OUTPUTS", "2")
-    columns = {"label": 5}
-    given = {"sequences": "peaks.bed", "columns": columns, "genome": "genome.fa", "window": 30}
-    return made(folder, definition, "new.bed", **given)
 
 
 def test_intervals_are_cut_and_predicted_as_the_workflow_does(peaks: Project) -> None:
@@ -166,7 +81,7 @@ def test_every_form_of_the_same_records_gives_the_same_table(peaks: Project) -> 
     first = table(folder, "out", "new.bed")
     with h5py.File(folder / "data" / "new.h5") as file:
         data = file["data"][:]
-    texts = ["".join("ACGT"[k] for k in row[:, 0].argmax(axis=0)) for row in data]
+    texts = letters_of(data, "ACGT")
     fasta(folder / "same.fa", texts)
     with gzip.open(folder / "same.fa.gz", "wt") as packed:
         packed.write((folder / "same.fa").read_text())
@@ -273,30 +188,6 @@ def test_the_encoding_belongs_to_the_best_model(peaks: Project, tmp_path: Path) 
 # Proteins of three named classes, a table
 
 
-@pytest.fixture(scope="module")
-def proteins(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    folder = tmp_path_factory.mktemp("proteins")
-    names = ["membrane", "nucleus", "=odd"]
-    rows = [
-        f"q{k}\t{s}\t{names[k % 3]}"
-        for k, s in enumerate(sequences(3, 60, "ACDEFGHIKL", 12) + sequences(4, 3, "MNPQ", 9))
-    ]
-    (folder / "train.tsv").write_text("id\tsequence\tplace\n" + "\n".join(rows) + "\n")
-    (folder / "new.tsv").write_text("id\tsequence\tplace\n" + "\n".join(rows[-8:]) + "\n")
-    definition = HEAD + CLASSES.replace("DEPTH", "20").replace("OUTPUTS", "3")
-    definition = definition.replace(
-        'data_dir + "/train.h5", batch_size, shuffle=True',
-        'data_dir + "/train.h5", batch_size, True, lambda x, y: (x, y[:, 0])',
-    )
-    definition = definition.replace(
-        'data_dir + "/valid.h5"',
-        'data_dir + "/valid.h5", process_x_y=lambda x, y: (x, y[:, 0])',
-    )
-    columns = {"sequence": "sequence", "name": "id", "label": "place"}
-    given = {"sequences": "train.tsv", "alphabet": "protein", "length": "pad", "columns": columns}
-    return made(folder, definition, "new.tsv", **given)
-
-
 def test_classes_have_their_names(proteins: Project) -> None:
     rows = table(proteins.folder, "out", "new.tsv")
     array, told = workflows(proteins)
@@ -327,20 +218,6 @@ def test_shorter_proteins_are_padded_and_missing_columns_told(proteins: Project)
 
 
 # A table of numbers
-
-
-@pytest.fixture(scope="module")
-def numbers(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    folder = tmp_path_factory.mktemp("numbers")
-    rng = np.random.default_rng(6)
-    values = rng.normal(size=(50, 3)).round(3)
-    lines = [",".join(map(str, row)) for row in values.tolist()]
-    (folder / "x.csv").write_text("height,width,depth\n" + "\n".join(lines) + "\n")
-    (folder / "y.txt").write_text("".join(f"{row.sum():.3f}\n" for row in values))
-    (folder / "new.csv").write_text("height,width,depth\n" + "\n".join(lines[:6]) + "\n")
-    given: dict[str, Any] = {"split": None, "predict": {"new": {"features": "new.csv"}}}
-    given |= {name: {"features": "x.csv", "targets": "y.txt"} for name in ("train", "valid")}
-    return made(folder, HEAD + NUMBERS, "new.csv", **given)
 
 
 def test_a_table_of_numbers_is_predicted_as_the_workflow_does(numbers: Project) -> None:
@@ -388,5 +265,8 @@ def test_files_of_ones_own_go_to_the_loader(tmp_path: Path) -> None:
     assert list(rows[0]) == ["name", "prediction"]
     assert [row["name"] for row in rows] == [str(k) for k in range(len(wanted))]
     assert floats(rows, "prediction").tobytes() == wanted.tobytes()
+    model = dlutil_core.load(project.result)
+    with pytest.raises(UserError, match="were not made by preprocess"):
+        model.predict(["ACGT"])
     np.save(project.folder / "flat.npy", np.zeros((4, 2), np.float32))
     assert "flat.npy" in refused(project.folder, "out", "flat.npy")
