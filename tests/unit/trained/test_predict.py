@@ -129,6 +129,9 @@ def test_inputs_may_be_dictionaries_and_tuples_of_arrays_and_tensors() -> None:
     assert all(f["mse"] == pytest.approx(found[0]["mse"], rel=1e-5) for f in found)
     model = fresh(TwoInputs)
     assert model.predict(MatrixBatchGenerator({"a": a, "b": b})).shape == (90,)
+    wanted = model.predict(MatrixBatchGenerator({"a": a, "b": b}))
+    for given in ({"a": a, "b": b}, {"a": tensors[0], "b": b.astype(np.float64)}):
+        assert model.predict(given).tobytes() == wanted.tobytes()
     assert model.predict([(a, b)]).shape == (90,)
 
 

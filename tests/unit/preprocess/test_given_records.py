@@ -1,0 +1,70 @@
+"""Texts and data frames for a trained model become the arrays that files of them become."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin  # noqa: F401  (registers the filters that files are written with)
+import numpy as np
+import pandas as pd
+import pytest
+
+from dlutil_core.common.errors import UserError
+from dlutil_core.preprocess.kept_encoding import SEQUENCES, KeptEncoding
+from dlutil_core.preprocess.new_records import NewRecords
+
+FIRSTS, SECONDS = ["ACGTAC", "GGA", "ttgac"], ["TTTTTTTT", "CA", "GATTACA"]
+
+
+def kept(height: int = 1, **more: Any) -> KeptEncoding:
+    options = {"ambiguous": "error", "length": "pad", "align": "left"}
+    options |= {"window": None, "center": "summit", "outside": "error"}  # type: ignore[dict-item]
+    options |= {"reverse_complement": more.pop("reverse_complement", "none")}
+    shape = (4, height, 8)
+    return KeptEncoding(SEQUENCES, shape, 8, "ACGT", options=options, **more)
+
+
+def fasta(path: Path, texts: list[str]) -> str:
+    path.write_text("".join(f">r{k}\n{text}\n" for k, text in enumerate(texts)))
+    return str(path)
+
+
+def data(path: str | Path) -> np.ndarray:
+    with h5py.File(path) as file:
+        return np.asarray(file["data"][:])
+
+
+@pytest.mark.parametrize("strands", ["none", "all"])
+def test_texts_become_what_a_file_of_them_becomes(tmp_path: Path, strands: str) -> None:
+    records = NewRecords(kept(reverse_complement=strands))
+    wanted = data(records.prepare(fasta(tmp_path / "a.fa", FIRSTS), tmp_path))
+    records.write(FIRSTS, tmp_path / "texts.h5")
+    assert np.array_equal(data(tmp_path / "texts.h5"), wanted)
+    assert len(wanted) == (3 if strands == "none" else 6)
+
+
+def test_two_lists_and_two_columns_are_pairs(tmp_path: Path) -> None:
+    second = fasta(tmp_path / "b.fa", SECONDS)
+    records = NewRecords(kept(2), paired=second)
+    wanted = data(records.prepare(fasta(tmp_path / "a.fa", FIRSTS), tmp_path))
+    frame = pd.DataFrame({"x": FIRSTS, "y": SECONDS})
+    for columns in ({"sequence": "x", "paired": "y"}, {"sequence": 1, "paired": 2}):
+        NewRecords(kept(2, columns=columns)).write(frame, tmp_path / "frame.h5")
+        assert np.array_equal(data(tmp_path / "frame.h5"), wanted)
+    for given in ([FIRSTS, SECONDS], (pd.Series(FIRSTS), np.array(SECONDS))):
+        NewRecords(kept(2)).write(given, tmp_path / "lists.h5")
+        assert np.array_equal(data(tmp_path / "lists.h5"), wanted)
+    with_columns = NewRecords(kept(2, columns={"sequence": "x", "paired": "y"}))
+    with_columns.write([FIRSTS, SECONDS], tmp_path / "lists.h5")
+    assert np.array_equal(data(tmp_path / "lists.h5"), wanted)
+    wrong: list[tuple[Any, str]] = [
+        (FIRSTS, r"takes pairs of sequences, .* are 1 lists; give \[firsts, seconds\]"),
+        ([FIRSTS, SECONDS[:2]], "have 3 and 2 sequences; give equally many"),
+        (frame, "pairs of two files; give"),
+        ([frame, frame], "one data frame, not a list"),
+    ]
+    for given, sentence in wrong:
+        with pytest.raises(UserError, match=sentence):
+            NewRecords(kept(2)).write(given, tmp_path / "wrong.h5")
