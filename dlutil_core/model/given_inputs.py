@@ -50,6 +50,11 @@ def loader_of(given: Any, raw: RawInputs | None) -> AbstractContextManager[Any]:
     if hasattr(given, "to_numpy"):  # a Series of numbers
         given = given.to_numpy()
     if not isinstance(given, (np.ndarray, torch.Tensor, dict)) and not _are_numbers(given):
+        if not hasattr(given, "__iter__") and not hasattr(given, "__getitem__"):
+            raise UserError(
+                f"a value of type {type(given).__name__} cannot be predicted; give an array, texts,"
+                " a data frame or a loader"
+            )
         return nullcontext(given)
     for name, leaf in tree_leaves(given):
         if np.ndim(leaf) == 0 and not isinstance(given, list):

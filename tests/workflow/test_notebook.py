@@ -73,6 +73,7 @@ def test_what_a_notebook_gives_and_does_not_fit_is_one_sentence(peaks: Project) 
         (pd.DataFrame({"peak": texts}), "no column 'sequence' of sequences, but peak; name it so"),
         (pd.DataFrame({"sequence": []}), "there is no record to predict"),
         (np.array(3.0), "is a single value"),
+        (None, "a value of type NoneType cannot be predicted; give an array"),
         (np.array([object(), 1]), "an array of object was given"),
         ({"a": data, "b": data[:2]}, "equally many samples"),
     ]
