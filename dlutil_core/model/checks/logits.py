@@ -94,7 +94,7 @@ def _check_logits(y_pred: torch.Tensor, values: torch.Tensor, loss: str) -> None
             f"that softmax would be applied twice: {REMEDY}"
         )
     by_column = loss != "cross_entropy" and (not rows or loss != "")
-    if by_column and (_ends_in_sigmoid(y_pred) or (y_pred.grad_fn is None and within)):
+    if by_column and within and _ends_in_sigmoid(y_pred):
         warn_once(
             f"warning: the network's outputs for the loss are all within 0 and 1, but {why}: if "
             f"it ends in a sigmoid, {REMEDY}"

@@ -199,6 +199,7 @@ def test_logits_that_happen_to_be_small_are_not_warned_of(told: Any) -> None:
             network = Small()
             super().init_model(network, torch.optim.Adam(network.parameters()))
 
+    Calm({}).evaluate(loader(BINARY))
     Calm({}).fit(loader(BINARY), loader(BINARY))
     assert told == []
 
