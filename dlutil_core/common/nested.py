@@ -47,6 +47,23 @@ def tree_join(function: Callable[[list[Any]], Any], trees: Sequence[Any]) -> Any
     return None if first is None else function(list(trees))
 
 
+def tree_of_leaves(leaves: dict[str, Any]) -> Any:
+    """The tree of which these are the leaves by their dotted names, as `tree_leaves` gives them.
+
+    Keys that are 0, 1, … become a tuple.
+    """
+    if set(leaves) == {""}:
+        return leaves[""]
+    below: dict[str, dict[str, Any]] = {}
+    for name, leaf in leaves.items():
+        key, _, rest = name.partition(".")
+        below.setdefault(key, {})[rest] = leaf
+    parts = {key: tree_of_leaves(found) for key, found in below.items()}
+    if list(parts) == [str(k) for k in range(len(parts))]:
+        return tuple(parts.values())
+    return parts
+
+
 def tree_length(tree: Any) -> int:
     """How many samples a batch has: the first dimension of its first leaf."""
     for _, leaf in tree_leaves(tree):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePath
+
 PLAN = "search/plan.json"
 TRIALS = "search/trials"
 TENSORBOARD = "tensorboard"
@@ -26,6 +29,25 @@ BEST_FILES = (
     BEST_PROVENANCE,
 )
 """What the selection leaves."""
+
+MEMBERS = "members"
+MEMBER_TRIALS = "members/trials"
+"""Memos of members, as those of trials: no results, but what their training goes on from."""
+
+MEMBER_NAME = re.compile(r"fold-(\d+)/seed-(\d+)")
+MEMBER_MODEL = "model.pt"
+MEMBER_HISTORY = "history.csv"
+MEMBER_FILES = (MEMBER_MODEL, MEMBER_HISTORY)
+"""What a member's training leaves in its folder."""
+
+MEMBER_TEST_FILES = ("metrics.json", "outputs.npz", "provenance.json")
+"""What its test leaves there."""
+
+MEMBERS_TABLE = "members/summary.csv"
+MEMBERS_SUMMARY = "members/summary.json"
+SUMMARY_FILES = (MEMBERS_TABLE, MEMBERS_SUMMARY)
+"""What is told of all members together."""
+
 
 TEST_METRICS = "test/metrics.json"
 TEST_OUTPUTS = "test/outputs.npz"
@@ -87,6 +109,23 @@ def trial_name(number: int) -> str:
 def trial(number: int) -> str:
     """The folder of a trial's memo."""
     return f"{TRIALS}/{trial_name(number)}"
+
+
+def member_name(fold: int, seed: int) -> str:
+    """What the folders of a member are called, below `members/`."""
+    return f"fold-{fold}/seed-{seed}"
+
+
+def member_of(folder: PurePath) -> str:
+    """The name of the member whose folder this is; empty where it is no member's."""
+    *_, above, fold, seed = ("", "", "", *folder.parts)
+    name = f"{fold}/{seed}"
+    return name if above == MEMBERS and MEMBER_NAME.fullmatch(name) else ""
+
+
+def member(fold: int, seed: int) -> str:
+    """The folder of a member's results."""
+    return f"{MEMBERS}/{member_name(fold, seed)}"
 
 
 def prediction(name: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 # Purposes, as the first word of a spawn key. Trials keep the plain key (j,) of the design.
 _EPOCH = 1
 _LOADERS = 2
+_MEMBERS = 3
 
 
 def trial_seed(seed: int, trial: int) -> int:
@@ -22,6 +23,13 @@ def trial_seed(seed: int, trial: int) -> int:
 def epoch_seed(seed: int, epoch: int) -> int:
     """The seed of everything random in an epoch of a trial with this seed (shuffling, dropout)."""
     return _bits(np.random.SeedSequence(seed, spawn_key=(_EPOCH, epoch)))
+
+
+def member_seed(seed: int, member: int) -> int:
+    """The seed of a member of a trial with this seed: 63 bits; member 0 is the trial itself."""
+    if member == 0:
+        return seed
+    return _bits(np.random.SeedSequence(seed, spawn_key=(_MEMBERS, member)))
 
 
 def loader_seed(seed: int) -> int:

@@ -157,9 +157,13 @@ class ForwardPasses(DeviceTensors, ABC):
         with torch.no_grad():
             labels = self._fitting("loss", y_true, y_pred_loss)
             row = {"loss": float(self.loss(labels, y_pred_loss))}
+        return row | self.metrics_of_predictions(y_true, y_pred)
+
+    def metrics_of_predictions(self, y_true: Any, y_pred: Any) -> Row:
+        """`eval_metrics`, and what `metrics` of the config names beside them, of a whole set."""
         true, pred = numpy_tree(y_true), numpy_tree(y_pred)
         found = self.eval_metrics(self._fitting("eval_metrics", true, pred), pred)
-        row |= self._numbers("eval_metrics", found)
+        row = self._numbers("eval_metrics", found)
         missing = [name for name in self.options.metrics if name not in row]
         if missing:
             row |= chosen_metrics(missing, *self.labels_there(true, pred), self.multi_label)

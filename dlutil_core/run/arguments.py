@@ -7,21 +7,25 @@ import json
 import shlex
 from typing import Any
 
+from dlutil_core.common import result_folder
 from dlutil_core.job.run_spec import RunSpec
+from dlutil_core.members.repeat import Member
 from dlutil_core.model.options import TrainingOptions
 from dlutil_core.preprocess import parts as data_parts
 from dlutil_core.run.run_config import RunConfig
 
 
-def run_arguments(run: RunConfig, stage: str) -> str:
+def run_arguments(run: RunConfig, stage: str, member: Member | None = None) -> str:
     """Arguments that the scripts of a stage share, quoted for a shell.
 
-    Values stand behind an equals sign, so that one may begin with a dash.
+    Values stand behind an equals sign, so that one may begin with a dash. A member has the data of
+    its fold, and memos of its own.
     """
     values = run.values
+    data = run.data_of(member.fold if member is not None else 0)
     given: dict[str, Any] = {
         "definition": run.definition,
-        "data": run.data,
+        "data": data,
         "result": run.result,
         "seed": run.seed,
         "device": values["device"],
@@ -34,7 +38,10 @@ def run_arguments(run: RunConfig, stage: str) -> str:
     if stage in ("train", "baseline"):
         given["batch-size"] = values["batch_size"]
     if stage == "train":
-        given["trials"] = f"{run.result}/search/trials"
+        trials = result_folder.TRIALS
+        if member is not None:
+            trials = f"{result_folder.MEMBER_TRIALS}/{member.name}"
+        given["trials"] = f"{run.result}/{trials}"
         if run.search["epoch_timeout"] is not None:
             given["epoch-timeout"] = run.search["epoch_timeout"]
         if values["tensorboard"]:
@@ -43,15 +50,26 @@ def run_arguments(run: RunConfig, stage: str) -> str:
     words += [f"--env={name}" for name in sorted(values["env"])]
     for part in ("train", "test") if stage == "baseline" else (stage,):
         if part in values["data_files"]:
-            words += [f"--data-file={run.data}/{name}" for name in run.files.of_stage(part)]
+            words += [f"--data-file={data}/{name}" for name in run.files.of_stage(part)]
     words += [f"--definition-file={path}" for path in run.definition_files]
     return shlex.join(words)
 
 
-def evaluate_arguments(run: RunConfig) -> str:
-    """Arguments of the evaluation, quoted for a shell."""
+def evaluate_arguments(run: RunConfig, member: Member | None = None) -> str:
+    """Arguments of the evaluation of the best model or of a member, quoted for a shell."""
     names = shlex.join(f"--label-name={name}" for name in run.label_names)
-    return f"{run_arguments(run, 'test')} {names}".rstrip()
+    return f"{run_arguments(run, 'test', member)} {names}".rstrip()
+
+
+def member_arguments(run: RunConfig, member: Member) -> str:
+    """Arguments of a member's training, quoted for a shell."""
+    return f"{run_arguments(run, 'train', member)} --fold={member.fold} --member={member.seed}"
+
+
+def summary_arguments(run: RunConfig) -> str:
+    """Arguments of what is told of all members together, quoted for a shell."""
+    stage, tested = ("test", " --tested") if run.values["evaluate"] else ("train", "")
+    return run_arguments(run, stage) + tested
 
 
 def baseline_arguments(run: RunConfig) -> str:

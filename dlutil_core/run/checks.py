@@ -18,6 +18,7 @@ def check(run: RunConfig) -> None:
     _check_names(run)
     _check_packages(run)
     _check_device(run)
+    _check_repeat(run)
     if not run.trains and not run.plan_path.is_file():
         raise UserError(
             f"{run.result}: holds no earlier search ({run.plan_path} is missing); search "
@@ -59,6 +60,18 @@ def _check_data(run: RunConfig) -> None:
     motifs = run.values["explain"]["motifs"] if run.values["explain"]["enabled"] else None
     if motifs and not os.path.isfile(motifs):
         raise UserError(f"explain.motifs: {motifs}: there is no such file; check the path")
+
+
+def _check_repeat(run: RunConfig) -> None:
+    """Refuse members that cannot be had."""
+    repeat = run.repeat
+    if repeat.has_folds:
+        raise UserError("repeat.folds: is not there yet; leave it out, repeat.seeds alone works")
+    if repeat.is_set and not run.trains:
+        raise UserError(
+            "repeat: its members are trained, but search.method is existing, which trains nothing; "
+            "search again, with --hyper (search.method: hyperband): what is there is used"
+        )
 
 
 def _check_names(run: RunConfig) -> None:

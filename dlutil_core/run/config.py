@@ -22,6 +22,7 @@ NO_PATHS = (
     "env",
     "search.config",
     "search.start",
+    "repeat.folds",
     "preprocess.command.run",
     "preprocess.columns",
 )
@@ -98,7 +99,7 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
     import jsonschema
 
     plain = copy.deepcopy(dict(config))
-    sections = ("search", "env", "data_files", "preprocess", "explain", "baseline")
+    sections = ("search", "repeat", "env", "data_files", "preprocess", "explain", "baseline")
     for name in (*sections, "predict", "definition_files", "metrics"):
         if plain.get(name, 0) is None:  # an empty `search:` in YAML
             del plain[name]

@@ -26,6 +26,13 @@ def search_files(run: RunConfig) -> list[str]:
     return [names.PLAN, *brackets]
 
 
+def member_results(run: RunConfig) -> list[str]:
+    """What all members leave; nothing where nothing is repeated."""
+    kinds: tuple[str, ...] = names.MEMBER_FILES
+    kinds += names.MEMBER_TEST_FILES if run.values["evaluate"] else ()
+    return [name for member in run.repeat.members for name in member.files(kinds)]
+
+
 def prediction_files(name: str) -> list[str]:
     """The predictions of one file."""
     return [names.prediction(name), names.prediction_table(name)]
@@ -38,6 +45,8 @@ def result_files(run: RunConfig) -> list[str]:
         found += [*TEST_FILES, *FIGURE_FILES]
     if run.values["baseline"]["enabled"]:
         found += BASELINE_FILES
+    if run.repeat.is_set:
+        found += [*member_results(run), *names.SUMMARY_FILES]
     for name in run.files.predicted:
         found += prediction_files(name)
     if run.values["explain"]["enabled"]:
@@ -50,7 +59,7 @@ def report_inputs(run: RunConfig) -> list[str]:
     left_out = {"test/performance.svg", "test/errors.svg", "explain/attributions.npz"}
     left_out |= set(names.REPORT_FILES)
     left_out.add(names.BEST_MODEL)
-    found = [n for n in result_files(run) if not n.startswith("predictions/")]
+    found = [n for n in result_files(run) if not n.startswith(("predictions/", "members/"))]
     return [n for n in found if n not in left_out and not n.endswith(names.BEST_STATE)]
 
 

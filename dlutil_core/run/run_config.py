@@ -17,6 +17,7 @@ from dlutil_core.common.files import read_json
 from dlutil_core.common.identity import Places
 from dlutil_core.fingerprint import analysis as fingerprint
 from dlutil_core.job.run_spec import hashed_env
+from dlutil_core.members.repeat import Repeat
 from dlutil_core.model.options import TrainingOptions
 from dlutil_core.run.config import validated
 from dlutil_core.run.data_files import DataFiles
@@ -46,6 +47,7 @@ class RunConfig:
         self.search: dict[str, Any] = self.values["search"]
         self.trains = self.search["method"] != EXISTING
         self.files = DataFiles(self.values, self.data, self.result)
+        self.repeat = Repeat.of(self.values["repeat"])
 
     @cached_property
     def analysis(self) -> fingerprint.Definition:
@@ -125,6 +127,10 @@ class RunConfig:
     def shown_values(self) -> dict[str, Any]:
         """The config as it may be kept: hashes instead of the values of environment variables."""
         return self.values | {"env": self.env_sha256}
+
+    def data_of(self, fold: int) -> str:
+        """The folder that loaders get for a fold; without folds, for the one split there is."""
+        return f"{self.data}/fold-{fold}" if self.repeat.has_folds else self.data
 
     @property
     def explained_stage(self) -> str:

@@ -75,6 +75,7 @@ class Steps:
         if run.trains:
             self._search()
         self._best_model()
+        self._members()
         self._report()
 
     def __getitem__(self, name: str) -> PlannedStep:
@@ -242,6 +243,27 @@ class Steps:
             motifs = [section["motifs"]] if section["motifs"] else []
             inputs = [*best, *self._stage_inputs(stage), *motifs]
             self._add("explain", part, inputs, self._results(files.EXPLAIN_FILES), after_data=True)
+
+    def _members(self) -> None:
+        run, made = self.run, self._made_part()
+        training = made | self._training_part()
+        tested = made | self._definition_part("test") | {"label_names": run.label_names}
+        for member in run.repeat.members:
+            which = {"fold": member.fold, "member": member.seed}
+            inputs = self._results([names.PLAN, *names.BEST_FILES])
+            inputs += self._stage_inputs("train")
+            outputs = self._results(member.files(names.MEMBER_FILES))
+            self._add(member.training_step, training | which, inputs, outputs, after_data=True)
+            if run.values["evaluate"]:
+                model = member.files((names.MEMBER_MODEL,))
+                inputs = self._results([*model, names.BEST_PROVENANCE])
+                inputs += self._stage_inputs("test")
+                outputs = self._results(member.files(names.MEMBER_TEST_FILES))
+                self._add(member.test_step, tested | which, inputs, outputs, after_data=True)
+        if run.repeat.is_set:
+            part = tested if run.values["evaluate"] else made
+            inputs = self._results([names.PLAN, *names.BEST_FILES, *files.member_results(run)])
+            self._add("members/summary", part, inputs, self._results(names.SUMMARY_FILES))
 
     def _report(self) -> None:
         run, made = self.run, self._made_part()

@@ -14,6 +14,7 @@ from dlutil_core.common.hashes import sha256_file
 from dlutil_core.common.logs import log
 from dlutil_core.common.nested import tree_leaves
 from dlutil_core.common.reads import Read
+from dlutil_core.common.result_folder import member_of
 from dlutil_core.common.seeds import loader_seed, seed_everything
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.model.base import BaseModel
@@ -61,7 +62,8 @@ def evaluate_best(
     with files.atomic_path(out / "outputs.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
     files.write_json(out / "metrics.json", metrics)
-    log.info("test: %s", ", ".join(f"{n} {files.format_field(v)}" for n, v in metrics.items()))
+    told = ", ".join(f"{n} {files.format_field(v)}" for n, v in metrics.items())
+    log.info("%s: %s", f"member {member}" if (member := member_of(out)) else "test", told)
     reads = loaded.reads()
     data = data_sha256(reads, spec.data_dir)
     files.write_json(out / "provenance.json", test_provenance(spec, sha256_file(model_file), data))

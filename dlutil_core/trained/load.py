@@ -12,7 +12,7 @@ from typing import Any
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_json
 from dlutil_core.common.logs import tell
-from dlutil_core.common.result_folder import BEST, BEST_MODEL, BEST_PROVENANCE
+from dlutil_core.common.result_folder import BEST, BEST_MODEL, BEST_PROVENANCE, member_of
 from dlutil_core.definition.executed import Definition
 from dlutil_core.fingerprint.analysis import analyse
 from dlutil_core.job.loaded_run import LoadedRun, set_up_torch
@@ -59,7 +59,7 @@ def restore_model(loaded: LoadedRun, model_file: str | os.PathLike[str]) -> Any:
     is kept beside the weights.
     """
     content = read_checkpoint(model_file)
-    run = _run_of(loaded, Path(model_file).parent)
+    run = _run_of(loaded, best_folder(model_file))
     model = run.model(content["config"], loaded.device)
     try:
         model.load(content)
@@ -70,6 +70,12 @@ def restore_model(loaded: LoadedRun, model_file: str | os.PathLike[str]) -> Any:
             f"({first}); search again, with --hyper"
         ) from error
     return model
+
+
+def best_folder(model_file: str | os.PathLike[str]) -> Path:
+    """The folder `best` of the result that weights belong to: theirs, or beside the members."""
+    folder = Path(model_file).parent
+    return folder.parents[2] / BEST if member_of(folder) else folder
 
 
 def _run_of(loaded: LoadedRun, best: Path) -> LoadedRun:

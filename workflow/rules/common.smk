@@ -247,6 +247,8 @@ wildcard_constraints:
     bracket=r"\d+",
     rung=r"\d+",
     job=r"\d+",
+    fold=r"\d+",
+    seed=r"\d+",
     subpath=r".+",
 
 

@@ -62,6 +62,13 @@ def test_to_use_a_search_there_must_be_one() -> None:
     assert made.plan.max_epochs == 9, "the plan is that of the search"
 
 
+def test_members_are_not_trained_where_nothing_is() -> None:
+    searched()
+    check(run_of(search={"method": "existing"}, repeat={"seeds": 1}))
+    with pytest.raises(UserError, match=r"repeat: its members are trained.*--hyper"):
+        check(run_of(search={"method": "existing"}, repeat={"seeds": 2}))
+
+
 def test_a_raw_file_that_is_missing_is_told_before_anything_runs() -> None:
     section = {"train": {"sequences": "train.fa", "targets": "train.txt"}}
     Path("train.fa").write_text(">a\nACGT\n")

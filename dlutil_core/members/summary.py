@@ -1,0 +1,128 @@
+"""What all members show together: `members/summary.csv` and `members/summary.json`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlutil_core.common import files
+from dlutil_core.common import result_folder as names
+from dlutil_core.common.errors import UserError
+from dlutil_core.common.logs import log
+from dlutil_core.common.nested import tree_map, tree_of_leaves
+from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.members.repeat import Member
+from dlutil_core.members.spread import mean_of, spread_of
+from dlutil_core.members.training import trial_of
+from dlutil_core.search.leaderboard import read_standings
+from dlutil_core.search.outcome import best_index
+from dlutil_core.search.plan import Plan
+from dlutil_core.search.trial_folder import parse_row
+
+FIRST = ("fold", "seed", "trial", "trial_seed", "epochs", "best_epoch", "score")
+"""The first columns of the table; metrics follow: of validation (`val_…`), then of the test."""
+
+
+def summarise(result: Path, members: Sequence[Member], tested: LoadedRun | None) -> None:
+    """Write the table, a row a member, and the metrics' means and spreads.
+
+    Parameters
+    ----------
+    result
+        The result folder, with what the members left.
+    members
+        In their order.
+    tested
+        The run whose model tells the metrics of mean predictions; `None`: nothing was tested.
+    """
+    rows = [_row(result, member, tested is not None) for member in members]
+    columns = list(dict.fromkeys([*FIRST, *(name for row in rows for name in row)]))
+    files.write_csv(result / names.MEMBERS_TABLE, columns, rows)
+    together = ensemble_metrics(tested, result, members) if tested is not None else {}
+    summary = {name: _told(rows, name, together) for name in columns if name not in FIRST}
+    files.write_json(result / names.MEMBERS_SUMMARY, summary)
+    for name, found in summary.items():
+        if not name.startswith("val_") and found["sd"] is not None:
+            of_all = "" if found["ensemble"] is None else f", ensemble {found['ensemble']:.4g}"
+            log.info(
+                "members: %s %.4g, standard deviation %.2g%s",
+                *(name, found["mean"], found["sd"], of_all),
+            )
+
+
+def _row(result: Path, member: Member, tested: bool) -> dict[str, Any]:
+    picked = read_standings(result / names.BEST_LEADERBOARD)[0]
+    trial = trial_of(Plan.read(result / names.PLAN).trials[picked.trial], member)
+    folder = result / names.member(member.fold, member.seed)
+    history = [parse_row(row) for row in files.read_csv(folder / names.MEMBER_HISTORY)]
+    best = history[best_index(history)]
+    row: dict[str, Any] = {"fold": member.fold, "seed": member.seed}
+    row |= {"trial": trial.number, "trial_seed": trial.seed, "epochs": len(history)}
+    row |= {"best_epoch": best["epoch"], "score": best["reward"]}
+    row |= {name: value for name, value in best.items() if name.startswith("val_")}
+    return row | (files.read_json(folder / "metrics.json") if tested else {})
+
+
+def _told(
+    rows: Sequence[dict[str, Any]], name: str, together: dict[str, float | None]
+) -> dict[str, Any]:
+    """A metric's mean, standard deviation, interval, and the value of mean predictions."""
+    values: dict[int, list[float]] = {}
+    for row in rows:
+        value = row.get(name)
+        values.setdefault(row["fold"], []).append(math.nan if value is None else value)
+    found = spread_of(values)
+    interval = None if found.interval is None else list(found.interval)
+    told = {"mean": found.mean, "sd": found.sd, "interval": interval}
+    return told | {"ensemble": together.get(name)}
+
+
+def ensemble_metrics(
+    tested: LoadedRun, result: Path, members: Sequence[Member]
+) -> dict[str, float | None]:
+    """Metrics of the members' mean predictions; the mean over folds, each by its own members.
+
+    They are those that the model computes of predictions. Its loss is none: it may be taken of
+    something else, such as logits. A model with an `evaluate` of its own tells none.
+    """
+    import torch
+
+    from dlutil_core.model.base import BaseModel
+    from dlutil_core.trained.ensemble import mean_of as mean_predictions
+    from dlutil_core.trained.load import restore_model
+
+    model = restore_model(tested, result / names.BEST_MODEL)
+    if type(model).evaluate is not BaseModel.evaluate:
+        return {}
+    call = tested.definition.call
+    values: dict[str, list[float]] = {}
+    for fold in dict.fromkeys(member.fold for member in members):
+        outputs = [_outputs(result, member) for member in members if member.fold == fold]
+        y_true = tree_map(torch.from_numpy, outputs[0]["y_true"])
+        y_pred = mean_predictions([found["y_pred"] for found in outputs])
+        y_pred = tree_map(torch.from_numpy, y_pred)
+        row = call("the test of the ensemble", model.metrics_of_predictions, y_true, y_pred)
+        further = (model.further_metrics, y_true, y_pred, outputs[0]["classes"])
+        row = call("the test of the ensemble", *further) | row
+        for name, value in row.items():
+            values.setdefault(name, []).append(value)
+    means = {name: mean_of(every) for name, every in values.items()}
+    return {name: value if math.isfinite(value) else None for name, value in means.items()}
+
+
+def _outputs(result: Path, member: Member) -> dict[str, Any]:
+    """Labels and predictions of a member's test, and the names of classes where they are known."""
+    path = result / names.member(member.fold, member.seed) / "outputs.npz"
+    with np.load(path) as arrays:
+        found: dict[str, Any] = {"classes": arrays.get("classes")}
+        for part in ("y_true", "y_pred"):
+            kept = [name for name in arrays.files if name.partition(".")[0] == part]
+            leaves = {name.partition(".")[2]: arrays[name] for name in kept}
+            if not leaves:
+                raise UserError(f"{path}: holds no {part}; run the same command again")
+            found[part] = tree_of_leaves(leaves)
+    return found

@@ -1,0 +1,27 @@
+"""Tells what all members show together: means, spreads, and the test of their mean predictions."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from dlutil_core.job import script
+from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.job.step import Made
+from dlutil_core.members.repeat import Member
+from dlutil_core.members.summary import summarise
+from dlutil_core.run.arguments import add_run_arguments, run_spec_of
+
+
+def main(arguments: argparse.Namespace) -> Made:
+    loaded = LoadedRun(replace(run_spec_of(arguments), device="cpu"))
+    members = [Member.named(name) for name in arguments.members]
+    summarise(Path(arguments.result), members, loaded if arguments.tested else None)
+    return Made(loaded.reads() if arguments.tested else ())
+
+
+if __name__ == "__main__":
+    parser = script.parser(__doc__)
+    add_run_arguments(parser)
+    parser.add_argument("--tested", action="store_true", help="whether members were tested")
+    parser.add_argument("--members", nargs="+", required=True, help="fold-{k}/seed-{i} of each")
+    script.run_step(main, parser.parse_args())
