@@ -71,6 +71,7 @@ def run_workflow(
         return _ended(subprocess.Popen(command + (passed_on or []), env=environment))
     # The jobs speak for themselves; Snakemake's own account stays in .snakemake/log.
     environment["DLUTIL_QUIET"] = "1"
+    command += profile_words()
     began = time.time_ns()
     code = _ended(subprocess.Popen([*command, "--quiet", "all"], env=environment))
     if code == 1 and not _written(Path(run.result, RUN_NOTE), began):
@@ -80,6 +81,27 @@ def run_workflow(
         for line in summary(run):
             say(line)
     return code
+
+
+def profile_words() -> list[str]:
+    """The workflow's default profile as arguments: Snakemake names a profile that it reads.
+
+    Empty where the working directory has a profile of its own, which Snakemake takes instead.
+    """
+    import yaml
+
+    profile = workflow_folder() / "profiles" / "default" / "config.yaml"
+    for own in (Path("default", "config.yaml"), Path("profiles", "default", "config.yaml")):
+        if own.exists() and not own.samefile(profile):
+            return []
+    words = ["--workflow-profile", "none"]
+    for key, value in yaml.safe_load(profile.read_text(encoding="utf-8")).items():
+        if value is False or key == "quiet":
+            continue
+        words.append(f"--{key}")
+        if value is not True:
+            words += [str(item) for item in (value if isinstance(value, list) else [value])]
+    return words
 
 
 def _written(path: Path, since: int) -> bool:

@@ -157,8 +157,9 @@ class Definition:
         source = getattr(loader, "source", None)
         if source is not None:
             raise UserError(
-                f"{source.files[0]}: has no dataset 'label', which {name} of {self.path} needs "
-                "(only prediction does not); write it there"
+                f"{source.files[0]}: has no dataset '{source.names['label']}', which {name} of "
+                f"{self.path} needs (only prediction does not); write it there, or name the "
+                "dataset of labels, as in label='y_train'"
             )
         raise UserError(
             f"{self.path}: {name} returned a {type(loader).__name__} without labels; give it Y too"

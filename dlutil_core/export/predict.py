@@ -41,6 +41,7 @@ from dlutil_core.preprocess.new_records import NewRecords  # noqa: E402
 from dlutil_core.trained.prediction_table import (  # noqa: E402
     PredictionTable,
     are_classes,
+    are_labels,
     as_array,
 )
 
@@ -101,7 +102,8 @@ def predict(arguments: argparse.Namespace) -> None:
             with open(out, "wb") as file:
                 np.save(file, found, allow_pickle=False)
         else:
-            PredictionTable(path, found, encoding, are_classes(model, encoding)).write(Path(out))
+            kinds = are_classes(model, encoding), are_labels(model)
+            PredictionTable(path, found, encoding, *kinds).write(Path(out))
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.preprocess.encode.alphabet import load
 from dlutil_core.preprocess.encode.encoder import Encoder
 from dlutil_core.preprocess.encode.widths import Widths
+from dlutil_core.preprocess.given_intervals import FRAME, are_intervals, interval_blocks
 from dlutil_core.preprocess.given_records import TRAINED_TABLE, given_blocks
 from dlutil_core.preprocess.kept_encoding import FEATURES, OWN, KeptEncoding
 from dlutil_core.preprocess.read.blocks import Block
@@ -77,8 +78,14 @@ class NewRecords:
         return str(out)
 
     def write(self, records: Any, out: Path) -> None:
-        """Write an HDF5 file of texts or of a data frame; see `given_blocks`."""
-        self._write(lambda reader: given_blocks(records, self.encoding), out)
+        """Write an HDF5 file of texts or a data frame; see `given_blocks`, `interval_blocks`."""
+        if not are_intervals(records, self.encoding):
+            self._write(lambda reader: given_blocks(records, self.encoding), out)
+            return
+        if self.encoding.shape[1] == 2:
+            raise UserError("the model takes pairs; give [firsts, seconds], two lists of texts")
+        self._check_genome(FRAME, "holds intervals", "load(..., genome=...)")
+        self._write(lambda reader: interval_blocks(records, reader), out)
 
     # HDF5 and arrays
 
@@ -180,17 +187,17 @@ class NewRecords:
         name = self.genome or (known or {}).get("name")
         options = self.encoding.encoding_options(name, None if mapping is None else str(mapping))
         if path is not None and self.encoding.kind != FEATURES and form_of(path, options) == "bed":
-            self._check_genome(path)
+            self._check_genome(path, "looks like BED", "--genome")
         return options
 
-    def _check_genome(self, path: str) -> None:
+    def _check_genome(self, where: str, what: str, option: str) -> None:
         """Intervals mean something in the genome alone that the model's were cut from."""
         known = self.encoding.genome
         if self.genome is None or not Path(self.genome).is_file():
             name = f", {known['name']}" if known else ""
             raise UserError(
-                f"{path}: looks like BED, whose sequences are cut from a genome{name}; give its"
-                " FASTA file (--genome)"
+                f"{where}: {what}, whose sequences are cut from a genome{name}; give its FASTA file"
+                f" ({option})"
             )
         memory = HashMemory()
         found = memory.file(self.genome)
@@ -198,7 +205,7 @@ class NewRecords:
         if known is not None and found != known["sha256"]:
             raise UserError(
                 f"{self.genome}: is another genome than {known['name']}, from which the model's"
-                " training data were cut; give that file (--genome)"
+                f" training data were cut; give that file ({option})"
             )
 
 

@@ -70,10 +70,20 @@ def read_config(path: Path) -> dict[str, Any]:
     except MisleadingError as error:
         raise UserError(f"{path}: {error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from None
+        raise UserError(f"{path}: not a YAML file ({_yaml_problem(error)})") from None
     if not isinstance(found, dict):
         raise UserError(f"{path}: must hold keys and values, but holds {type(found).__name__}")
     return found
+
+
+def _yaml_problem(error: Exception) -> str:
+    """What is wrong with the text, and in which line."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or not problem:
+        return " ".join(str(error).split())
+    if "'\\t'" in problem:
+        problem = "a tab where YAML takes blanks alone; indent with blanks"
+    return f"line {mark.line + 1}: {problem}"
 
 
 def check_config_files(paths: Iterable[str | Path]) -> None:
@@ -211,6 +221,8 @@ def sentence(error: Any) -> str:
         "minLength": lambda v: "must not be empty",
     }.get(error.validator)
     told = wanted(error.validator_value) if wanted else error.message
+    if isinstance(value, bool) and "string" in _listed(error.schema.get("type")):
+        return f"{key} is {value!r} (so YAML reads yes, no, on and off), but {told}; quote it"
     return f"{key} is {value!r}, but {told}"
 
 

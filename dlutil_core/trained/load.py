@@ -96,6 +96,7 @@ def load(
     definition: str | None = None,
     device: str = "cpu",
     env: Mapping[str, str] | None = None,
+    genome: str | None = None,
 ) -> Any:
     """The best model of a result folder.
 
@@ -111,6 +112,9 @@ def load(
     env
         Environment variables to set before `def.py` is executed. None are set unasked; where one
         that was part of the run has another value now, a warning names it.
+    genome
+        The FASTA file that data frames of intervals are cut from; None: the one that the run used,
+        where it still is.
 
     Returns
     -------
@@ -121,7 +125,7 @@ def load(
     run = trained_run(folder, definition, device, env)
     try:
         model = restore_model(run, folder / BEST_MODEL)
-        model.raw_inputs = KeptRawInputs(run, folder)
+        model.raw_inputs = KeptRawInputs(run, folder, genome)
         return model
     finally:
         run.opened.stop()

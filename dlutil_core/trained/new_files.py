@@ -19,8 +19,8 @@ from dlutil_core.preprocess.kept_encoding import OWN, KeptEncoding
 from dlutil_core.preprocess.new_records import NewRecords
 from dlutil_core.trained.load import restore_model, trained_run
 from dlutil_core.trained.predict import predicted
-from dlutil_core.trained.prediction_table import PredictionTable, are_classes
-from dlutil_core.trained.run_note import noted_config
+from dlutil_core.trained.prediction_table import PredictionTable, are_classes, are_labels
+from dlutil_core.trained.run_note import noted_genome
 
 SUFFIX = ".predictions.tsv"
 """What is put behind the name of a file for that of its table."""
@@ -68,7 +68,7 @@ def predict_files(
     run = trained_run(result, definition, device)
     try:
         encoding = KeptEncoding.read(result / BEST_ENCODING)
-        genome = genome or _noted_genome(result)
+        genome = genome or noted_genome(result)
         records = NewRecords(encoding, genome, paired)
         with run.on_device():
             model = restore_model(run, result / BEST_MODEL)
@@ -96,15 +96,6 @@ def _tables(paths: Sequence[str], out: Path | None, paired: str | None) -> list[
     return tables
 
 
-def _noted_genome(result: Path) -> str | None:
-    """The genome of the run that worked here last, as seen from where the folder is now."""
-    config = noted_config(result) or {}
-    genome = (config.get("preprocess") or {}).get("genome")
-    if not genome or "result" not in config:
-        return None
-    return os.path.join(result, os.path.relpath(genome, config["result"]))
-
-
 def _predict(run: LoadedRun, model: Any, records: NewRecords, path: str, table: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="dlutil-predict-") as folder:
         prepared = records.prepare(path, Path(folder))
@@ -115,7 +106,8 @@ def _predict(run: LoadedRun, model: Any, records: NewRecords, path: str, table: 
         except UserError as error:  # of a file in a folder that nobody knows
             raise UserError(str(error).replace(prepared, path)) from error
         classes = are_classes(model, records.encoding)
-        PredictionTable(prepared, found, records.encoding, classes).write(table)
+        labels = are_labels(model)
+        PredictionTable(prepared, found, records.encoding, classes, labels).write(table)
 
 
 def _loader(definition: Any, path: str, encoding: KeptEncoding) -> Any:

@@ -44,12 +44,15 @@ class PredictionTable:
         Of the model.
     classes
         Whether the predictions are probabilities of classes that exclude each other.
+    labels
+        Whether they are one probability for each of several columns of labels.
     """
 
     path: str
     predictions: np.ndarray
     encoding: KeptEncoding
     classes: bool
+    labels: bool = False
 
     def write(self, out: Path) -> None:
         """Write the table with a line of titles.
@@ -96,13 +99,29 @@ class PredictionTable:
         count = rows.shape[1]
         if count == 1:
             return [("prediction", shown_numbers(rows[:, 0]))]
-        titles = self._class_names if self.classes else list(self.encoding.labels)
+        titles = self._class_names if self.classes else self._label_titles(count)
         if len(titles) != count:
             titles = [str(k) for k in range(count)]
         return [(f"prediction.{t}", shown_numbers(rows[:, k])) for k, t in enumerate(titles)]
 
+    def _label_titles(self, count: int) -> list[str]:
+        """Titles of several labels; of one with three classes or more, one for each class."""
+        titles = self._labels
+        if len(titles) == count or len(titles) != len(self.encoding.classes):
+            return titles
+        columns = zip(titles, self.encoding.classes, strict=True)
+        whole = [[t] if len(c or ()) < 3 else [f"{t}.{n}" for n in c or ()] for t, c in columns]
+        return [title for part in whole for title in part]
+
+    @property
+    def _labels(self) -> list[str]:
+        """What the columns of labels are called: their titles, or their numbers from 0."""
+        return list(self.encoding.labels) or [str(k) for k in range(len(self.encoding.classes))]
+
     def _class(self) -> list[Column]:
-        if not self.classes or self.predictions.ndim > 2:
+        if not self.classes:
+            return self._class_of_each()
+        if self.predictions.ndim > 2:
             return []
         rows = self.predictions.reshape(len(self.predictions), -1)
         if rows.shape[1] > 1:
@@ -113,6 +132,18 @@ class PredictionTable:
         if len(names) != max(2, rows.shape[1]):
             return [("class", chosen.tolist())]
         return [("class", [shown_cell(names[k]) for k in chosen.tolist()])]
+
+    def _class_of_each(self) -> list[Column]:
+        """`class.<label>` for each column of labels whose two classes have names."""
+        named = self.encoding.classes
+        rows = self._rows
+        if not self.labels or len(named) != rows.shape[1] or len(self._labels) != len(named):
+            return []
+        return [
+            (f"class.{title}", [shown_cell(names[int(p > 0.5)]) for p in rows[:, k].tolist()])
+            for k, (title, names) in enumerate(zip(self._labels, named, strict=True))
+            if names is not None and len(names) == 2
+        ]
 
     @property
     def _class_names(self) -> list[str]:
@@ -126,6 +157,11 @@ def are_classes(model: Any, encoding: KeptEncoding) -> bool:
     """
     named = not model.tensors_are_logits and bool(encoding.class_names)
     return bool(model.outputs_are_classes) or named
+
+
+def are_labels(model: Any) -> bool:
+    """Whether a model's predictions are a probability for each of several columns of labels."""
+    return bool(model.tensors_are_logits) and not model.outputs_are_classes
 
 
 def shown_numbers(values: np.ndarray) -> list[str]:

@@ -14,6 +14,7 @@ from dlutil_core.common.seeds import kept_random_state, loader_seed, seed_everyt
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.preprocess.kept_encoding import KeptEncoding
 from dlutil_core.preprocess.new_records import NewRecords
+from dlutil_core.trained.run_note import noted_genome
 
 GIVEN = "the records"
 
@@ -27,10 +28,13 @@ class KeptRawInputs:
         The run of the folder, with its definition.
     result
         The result folder, which is read now: a later run may put another model there.
+    genome
+        The FASTA file that intervals are cut from; None: the one that the run used.
     """
 
-    def __init__(self, run: LoadedRun, result: Path) -> None:
+    def __init__(self, run: LoadedRun, result: Path, genome: str | None = None) -> None:
         self._run = run
+        self._genome = genome or noted_genome(result)
         self._encoding: KeptEncoding | UserError
         try:
             self._encoding = KeptEncoding.read(result / BEST_ENCODING)
@@ -57,7 +61,7 @@ class KeptRawInputs:
             raise self._encoding
         with tempfile.TemporaryDirectory(prefix="dlutil-predict-") as folder:
             path = Path(folder, "records.h5")
-            NewRecords(self._encoding).write(records, path)
+            NewRecords(self._encoding, self._genome).write(records, path)
             try:
                 with kept_random_state():
                     seed_everything(loader_seed(self._run.spec.seed))

@@ -40,3 +40,12 @@ def noted_data(result: str | os.PathLike[str]) -> Path | None:
     if config is None or not {"data", "result"} <= config.keys():
         return None
     return Path(result, os.path.relpath(config["data"], config["result"]))
+
+
+def noted_genome(result: str | os.PathLike[str]) -> str | None:
+    """The genome of that run, as seen from where the result folder is now."""
+    config = noted_config(result) or {}
+    genome = (config.get("preprocess") or {}).get("genome")
+    if not genome or "result" not in config:
+        return None
+    return os.path.join(result, os.path.relpath(genome, config["result"]))

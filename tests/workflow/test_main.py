@@ -32,6 +32,7 @@ def test_one_command_searches_tests_and_predicts(searched: tuple[Path, Finished]
     assert f"{metrics['mse']:.4f}" in done.output
     assert "Results are in out/" in done.output
     assert "Traceback" not in done.output
+    assert "Using workflow specific profile" not in done.output
     for name in ("model.pt", "config.json", "history.csv", "leaderboard.csv"):
         assert (out / "best" / name).is_file()
     plan = json.loads((out / "search" / "plan.json").read_text())

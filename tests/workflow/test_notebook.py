@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import shutil
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -17,6 +19,7 @@ from support import Project
 import dlutil_core
 from dlutil_core.batch_generator import H5pyBatchGenerator, MatrixBatchGenerator
 from dlutil_core.common.errors import UserError
+from dlutil_core.trained.new_files import predict_files
 
 
 def loaded(project: Project) -> tuple[Any, np.ndarray, np.ndarray]:
@@ -110,3 +113,36 @@ def test_a_notebook_gives_a_frame_of_numbers(numbers: Project) -> None:
     for given, sentence in wrong:
         with pytest.raises(UserError, match=sentence):
             model.predict(given)
+
+
+def test_a_frame_of_intervals_is_cut_from_the_genome(peaks: Project, tmp_path: Path) -> None:
+    model, _, wanted = loaded(peaks)
+    names = ["chrom", "start", "end", "id", "label"]
+    frame = pd.read_csv(peaks.folder / "new.bed", sep="\t", names=names)
+    assert model.predict(frame).tobytes() == wanted.tobytes()
+    pyranges = frame.rename(columns=str.capitalize).rename(columns={"Chrom": "Chromosome"})
+    assert model.predict(pyranges[["End", "Start", "Chromosome"]]).tobytes() == wanted.tobytes()
+    bed = frame[["chrom", "start", "end"]].assign(name=".", score=0, strand="-")
+    bed.to_csv(tmp_path / "minus.bed", sep="\t", header=False, index=False)
+    (told,) = predict_files(peaks.result, [str(tmp_path / "minus.bed")])
+    minus = pd.read_csv(told, sep="\t")["prediction"].to_numpy(np.float32)
+    assert minus.tobytes() == np.ascontiguousarray(model.predict(bed)[:, 1]).tobytes()
+    wrong = {
+        "row": (frame.assign(start=frame.end), "line 1 has start 60 and end 60"),
+        "float": (
+            frame.assign(end=frame.end + 0.5),
+            "line 1 has the end '60.5', which is no",
+        ),
+        "other": (frame.assign(chrom="chrZ"), "names the chromosome 'chrZ', which is not in"),
+        "no row": (frame[:0], "no record to predict"),
+        "columns": (frame[["chrom", "start"]], "has no column 'sequence' of sequences, but chrom"),
+    }
+    for name, (given, sentence) in wrong.items():
+        with pytest.raises(UserError, match=sentence):
+            model.predict(given)
+            pytest.fail(name)
+    shutil.copytree(peaks.result, tmp_path / "copy", ignore=shutil.ignore_patterns("logs"))
+    with pytest.raises(UserError, match=r"holds intervals, .* \(load\(..., genome=...\)\)"):
+        dlutil_core.load(tmp_path / "copy").predict(frame)
+    there = dlutil_core.load(tmp_path / "copy", genome=str(peaks.folder / "genome.fa"))
+    assert there.predict(frame).tobytes() == wanted.tobytes()

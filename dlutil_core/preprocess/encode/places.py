@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-# chr1:100-200, with thousands commas as browsers write them; the strand may follow.
-COORDINATES = re.compile(rb":(\d[\d,]{0,17})-(\d[\d,]{0,17})(?!\d)")
+# chr1:100-200, with thousands commas as browsers write them; the strand may follow. NCBI writes the
+# complement of letters 100 to 200 as NC_000001.11:c200-100.
+COORDINATES = re.compile(rb":(c?)(\d[\d,]{0,17})-(\d[\d,]{0,17})(?!\d)")
 PLAIN = re.compile(rb"([^\s:|=;]+):(\d{1,18})-(\d{1,18})(?:\([+.-]\))?(?:_shuf\d*|_rc)*")
 # chromosome:GRCh38:1:100:200:1, in headers of Ensembl
 ENSEMBL = re.compile(
@@ -51,8 +52,10 @@ def _in_word(word: bytes) -> list[Place]:
     found, place = [], 0
     for match in COORDINATES.finditer(word):
         chromosome = word[place : match.start()].lstrip(b",:")
-        if chromosome:
-            numbers = (int(number.replace(b",", b"")) for number in match.groups())
-            found.append(Place(chromosome, *numbers))
+        first, last = (int(number.replace(b",", b"")) for number in match.groups()[1:])
+        if match[1]:
+            first, last = last, first
+        if chromosome and (first <= last or not match[1]):
+            found.append(Place(chromosome, first, last))
         place = match.end()
     return found

@@ -32,6 +32,8 @@ from dlutil_core.preprocess.section import Columns
 
 BLOCKS = re.compile(rb"0*([2-9]|[1-9]\d+)")  # more than one
 NARROW_PEAK = b"type=narrowpeak"
+ROWS = 4096
+"""Rows in memory that make one block."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,21 @@ def read_bed(
     windows.tell(path, reader.dropped, reader.dropped_count, reader.count)
 
 
+def read_rows(where: str, rows: list[Row], genome: Genome, windows: Windows) -> Iterator[Block]:
+    """Yield the same of lines that are in memory, columns as in narrowPeak or BED.
+
+    Parameters
+    ----------
+    where
+        What the rows are of, for messages.
+    rows
+        Number and columns of each.
+    """
+    reader = _BedReader(where, genome, windows, BedColumns(), None, narrow=True)
+    for start in range(0, len(rows), ROWS):
+        yield reader.block(rows[start : start + ROWS])
+
+
 class _BedReader:
     """State of one pass over a file."""
 
@@ -109,6 +126,7 @@ class _BedReader:
         windows: Windows,
         columns: BedColumns,
         labels: Callable[[list[Row]], np.ndarray] | None,
+        narrow: bool = False,
     ) -> None:
         self.path = path
         self.genome = genome
@@ -120,7 +138,7 @@ class _BedReader:
         self._group = columns.group
         self._name = columns.name if columns.name >= 0 else 3
         self._meant = frozenset((columns.name, columns.group, *columns.labels))
-        self._narrow = b".narrowpeak" in path.lower().encode("utf-8", "replace")
+        self._narrow = narrow or b".narrowpeak" in path.lower().encode("utf-8", "replace")
 
     def blocks(self) -> Iterator[Block]:
         for text, line in blocks(self.path):
@@ -133,8 +151,7 @@ class _BedReader:
                 else:
                     rows.append((number, split_row(row)))
             if rows:
-                yield self._block(rows)
-                self.count += len(rows)
+                yield self.block(rows)
 
     def _aside(self, number: int, row: bytes) -> None:
         """A comment or track line: it may tell the format, and the order of the columns."""
@@ -148,7 +165,8 @@ class _BedReader:
         elif NARROW_PEAK in row.lower().replace(b'"', b""):
             self._narrow = True
 
-    def _block(self, rows: list[Row]) -> Block:
+    def block(self, rows: list[Row]) -> Block:
+        """The next records, of these lines."""
         names, sequences, intervals, chromosomes = [], [], [], []
         for number, fields in rows:
             name, sequence, interval, chromosome = self._record(number, fields)
@@ -156,9 +174,10 @@ class _BedReader:
             sequences.append(sequence)
             intervals.append(interval)
             chromosomes.append(chromosome)
+        self.count += len(rows)
         return Block(
             self.path,
-            self.count + 1,
+            self.count - len(rows) + 1,
             clean_names(names),
             sequences,
             labels=None if self.labels is None else self.labels(rows),

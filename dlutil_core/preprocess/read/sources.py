@@ -16,7 +16,7 @@ from dlutil_core.preprocess.read.fasta import read_fasta, read_pasted
 from dlutil_core.preprocess.read.feature_columns import FeatureColumns
 from dlutil_core.preprocess.read.forms import form_of
 from dlutil_core.preprocess.read.genome import Genome
-from dlutil_core.preprocess.read.intervals import BedColumns, bed_columns, read_bed
+from dlutil_core.preprocess.read.intervals import BedColumns, bed_columns, read_bed, read_rows
 from dlutil_core.preprocess.read.labels import LabelColumns, Told
 from dlutil_core.preprocess.read.numbers import NumberReader
 from dlutil_core.preprocess.read.tables import TableReader, label_places
@@ -79,6 +79,10 @@ class SourceReader:
     def sequences(self, path: str | None, labelled: bool = False) -> Iterator[Block]:
         """Yield the records of a file of sequences, whose form its content tells."""
         return kept(self._records(path, labelled))
+
+    def intervals(self, where: str, rows: list[Row]) -> Iterator[Block]:
+        """Yield the intervals of rows in memory; one whose window is dropped has no sequence."""
+        return read_rows(where, rows, self._open_genome(where), self._windows)
 
     def _records(
         self, path: str | None, labelled: bool = False, instead: str = ""

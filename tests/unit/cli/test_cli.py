@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dlutil_core.cli import commands
-from dlutil_core.cli.run import main
+from dlutil_core.cli.run import main, profile_words
 from dlutil_core.cli.run_flags import config_of, parser
 from dlutil_core.common.errors import UserError
 from dlutil_core.run.config import validated
@@ -32,6 +32,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def config(*flags: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
     words = ["-f", "def.py", "-d", "data", "-r", "out", *flags]
     return config_of(parser("main.py").parse_args(words), environment or {})
+
+
+def test_the_default_profile_is_given_in_words_unless_the_folder_has_one() -> None:
+    words = profile_words()
+    assert words[:4] == ["--workflow-profile", "none", "--rerun-triggers", "mtime"]
+    assert {"--nolock", "--ignore-incomplete"} < set(words) and "--quiet" not in words
+    Path("default").mkdir()  # data, say: no profile
+    assert profile_words() == words
+    Path("profiles/default").mkdir(parents=True)
+    Path("profiles/default/config.yaml").write_text("executor: slurm\n")
+    assert profile_words() == []
 
 
 def test_short_and_long_flags_say_the_same() -> None:

@@ -7,6 +7,7 @@ import types
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -201,6 +202,14 @@ def test_loaders_without_labels_are_refused_except_to_predict(tmp_path: Path) ->
     refused(lambda: found.test_loader("d"), "get_test_generator", "without labels", "give it Y")
     refused(lambda: found.train_loaders("d", 2), "get_val_generator", "without labels")
     assert not found.prediction_loader("d").has_labels
+
+
+def test_the_dataset_of_labels_that_a_loader_asks_for_is_named(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["data"], file["label"] = np.ones((3, 2)), np.ones(3)
+    text = "def get_test_generator(d): return batch_generator.H5pyBatchGenerator(d, label='y')\n"
+    found = made(tmp_path, MODEL + text)
+    refused(lambda: found.test_loader(str(tmp_path / "a.h5")), "no dataset 'y'", "label='y_train'")
 
 
 def test_tokens_that_became_floats_are_hinted_at() -> None:

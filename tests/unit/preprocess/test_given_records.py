@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +70,21 @@ def test_two_lists_and_two_columns_are_pairs(tmp_path: Path) -> None:
     for given, sentence in wrong:
         with pytest.raises(UserError, match=sentence):
             NewRecords(kept(2)).write(given, tmp_path / "wrong.h5")
+
+
+def test_summits_of_a_frame_and_windows_that_training_left_out(tmp_path: Path) -> None:
+    genome = tmp_path / "genome.fa"
+    genome.write_text(">chr1\n" + "ACGTTGCAGG" * 5 + "\n")
+    sha256 = hashlib.sha256(genome.read_bytes()).hexdigest()
+    encoding = kept(genome={"name": "genome.fa", "sha256": sha256})
+    options = dict(encoding.options or {}) | {"window": 8, "outside": "drop"}
+    records = NewRecords(replace(encoding, options=options), str(genome))
+    frame = pd.DataFrame({"chrom": "chr1", "start": [10, 20], "end": 40, "peak": [3, 9]})
+    lines = [f"chr1\t{s}\t40\tp\t0\t.\t1.5\t-1\t-1\t{at}\n" for s, at in ((10, 3), (20, 9))]
+    (tmp_path / "peaks.narrowPeak").write_text("".join(lines))
+    wanted = data(records.prepare(str(tmp_path / "peaks.narrowPeak"), tmp_path))
+    records.write(frame, tmp_path / "frame.h5")
+    assert np.array_equal(data(tmp_path / "frame.h5"), wanted)
+    with pytest.raises(UserError, match=r"row 2 \(chr1:0-2\) makes a window past .* remove"):
+        frame = pd.DataFrame({"chrom": "chr1", "start": [10, 0], "end": [40, 2]})
+        records.write(frame, tmp_path / "wrong.h5")

@@ -28,6 +28,8 @@ BY_CHROMOSOME = {"by": "chromosome", "valid": ["chr2"], "test": ["chr3"]}
         ("pk::HLA-A*01:01:01:01:100-200(-)", "HLA-A*01:01:01:01:100-200"),
         ("hg38_dna range=chr3:101-112 5'pad=0 strand=+", "chr3:101-112"),
         ("ENSG00000000001 chr2:5-17", "chr2:5-17"),
+        ("NC_000001.11:c112-100 Homo sapiens chromosome 1", "NC_000001.11:100-112"),
+        ("NC_000001.11:100-112 Homo sapiens chromosome 1", "NC_000001.11:100-112"),
         ("chromosome:GRCh38:1:100:111:1", "1:100-111"),
         ("ENST1.1 cdna chromosome:GRCh38:14:22:25:-1 gene:ENSG1.1 biotype:x", "14:22-25"),
         ("sp|P1|chr1:5-6", "chr1:5-6"),
@@ -52,6 +54,7 @@ def test_the_interval_of_a_header(name, place):
         ("chr2:5-9::x chr1:5-9", ["chr2:5-9", "chr1:5-9"]),
         ("gene7", ["names no chromosome"]),
         ("a::b", ["names no chromosome"]),
+        ("gene:c7-9", ["names no chromosome"]),
         ("chr1", ["names no chromosome"]),
     ],
 )

@@ -129,11 +129,20 @@ def test_files_that_are_no_config(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=r"config\.yaml: not a YAML file") as caught:
             read_config(path)
         assert "\n" not in str(caught.value)
+    path.write_text("search:\n\tmax_epochs: 1\n")
+    with pytest.raises(UserError, match=r"\(line 2: a tab where YAML takes blanks alone; indent"):
+        read_config(path)
     path.write_text("- 1\n")
     with pytest.raises(UserError, match="must hold keys and values, but holds list"):
         read_config(path)
     path.write_text("seed: 3\n")
     assert read_config(path) == {"seed": 3}
+
+
+def test_a_word_that_yaml_takes_for_true_or_false_is_told(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("definition: d\ndata: x\nresult: yes\n")
+    with pytest.raises(UserError, match=r"result is True \(so YAML reads yes, .*\), .*; quote it"):
+        validated(read_config(tmp_path / "config.yaml"))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from dlutil_core.common.errors import UserError
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.run_spec import RunSpec
 from dlutil_core.model.checkpoint import write_checkpoint
+from dlutil_core.preprocess.kept_encoding import KeptEncoding
 from dlutil_core.preprocess.pipeline import preprocess
 from dlutil_core.report.performance import draw_performance
 from dlutil_core.trained.evaluate import evaluate_best
 from dlutil_core.trained.predict import predict_file, write_table
+from dlutil_core.trained.prediction_table import PredictionTable
 
 DEFINITION = """
 import torch
@@ -127,6 +130,30 @@ def test_titles_of_predictions(tmp_path: Path, shape: Any, classes: Any, titles:
             file.attrs["classes"] = classes
     write_table(tmp_path / "out.tsv", str(tmp_path / "a.h5"), np.zeros(shape, np.float32))
     assert table(tmp_path / "out.tsv")[0] == ["name", *titles]
+
+
+def test_classes_of_several_labels_have_their_names(tmp_path: Path) -> None:
+    titles, classes = ("liver", "heart", "brain"), (("no", "yes"), None, ("off", "on"))
+    found = np.array([[0.9, 0.9, 0.5], [0.1, 0.2, 0.6]], np.float32)
+    encoding = KeptEncoding("sequences", classes=classes, labels=titles)
+    table_of = PredictionTable(str(tmp_path / "no.h5"), found, encoding, classes=False, labels=True)
+    columns = dict(table_of.columns())
+    assert list(columns) == [
+        *("name", "prediction.liver", "prediction.heart", "prediction.brain"),
+        *("class.liver", "class.brain"),
+    ]
+    assert columns["class.liver"] == ["yes", "no"] and columns["class.brain"] == ["off", "on"]
+    numbers = replace(table_of, labels=False)  # a model of one's own may give anything
+    assert "class.liver" not in dict(numbers.columns())
+
+
+def test_a_label_of_three_classes_among_others_has_a_column_for_each(tmp_path: Path) -> None:
+    classes = (("bud", "leaf", "root"), ("no", "yes"))
+    encoding = KeptEncoding("sequences", classes=classes, labels=("organ", "old"))
+    found = np.full((2, 4), 0.25, np.float32)
+    columns = PredictionTable(str(tmp_path / "no.h5"), found, encoding, classes=False).columns()
+    organ = [f"prediction.organ.{name}" for name in ("bud", "leaf", "root")]
+    assert [title for title, _ in columns] == ["name", *organ, "prediction.old"]
 
 
 @pytest.mark.parametrize("dataset", ["name", "interval"])
