@@ -1,4 +1,4 @@
-"""Predicts one file with the best model."""
+"""Predicts one file with the best model, or with all members."""
 
 import argparse
 from pathlib import Path
@@ -20,7 +20,9 @@ def main(arguments: argparse.Namespace) -> Made:
 if __name__ == "__main__":
     parser = script.parser(__doc__)
     add_run_arguments(parser)
-    parser.add_argument("--model", type=Path, required=True, help="best/model.pt")
+    parser.add_argument(
+        "--model", type=Path, nargs="+", required=True, help="best/model.pt, or members'"
+    )
     parser.add_argument("--subpath", required=True, help="the file, below the data folder")
     parser.add_argument("--out", type=Path, required=True, help="the predictions, .npy")
     script.run_step(main, parser.parse_args())

@@ -21,6 +21,7 @@ def add_parser(commands: Any) -> None:
     add("--paired", metavar="FILE", help="the second sequences, for a model of pairs")
     add("--device", default="auto", choices=["auto", "cpu", "cuda"])
     add("--definition", help="a def.py instead of the one that the results keep")
+    add("--member", metavar="MEMBER", help="fold-K/seed-I alone, or best (default: mean of all)")
     parser.set_defaults(function=_predict)
 
 
@@ -36,6 +37,7 @@ def _predict(arguments: argparse.Namespace) -> None:
             paired=arguments.paired,
             device=arguments.device,
             definition=arguments.definition,
+            member=arguments.member,
         )
     except OSError as error:
         raise UserError(sentence_of(error, "the table")) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,8 @@ import numpy as np
 
 from dlutil_core.common import files
 from dlutil_core.common import result_folder as names
-from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
-from dlutil_core.common.nested import tree_map, tree_of_leaves
+from dlutil_core.common.nested import tree_of_leaves
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.members.repeat import Member
 from dlutil_core.members.spread import mean_of, spread_of
@@ -89,10 +89,8 @@ def ensemble_metrics(
     They are those that the model computes of predictions. Its loss is none: it may be taken of
     something else, such as logits. A model with an `evaluate` of its own tells none.
     """
-    import torch
-
     from dlutil_core.model.base import BaseModel
-    from dlutil_core.trained.ensemble import mean_of as mean_predictions
+    from dlutil_core.trained.ensemble import tested_together
     from dlutil_core.trained.load import restore_model
 
     model = restore_model(tested, result / names.BEST_MODEL)
@@ -102,11 +100,9 @@ def ensemble_metrics(
     values: dict[str, list[float]] = {}
     for fold in dict.fromkeys(member.fold for member in members):
         outputs = [_outputs(result, member) for member in members if member.fold == fold]
-        y_true = tree_map(torch.from_numpy, outputs[0]["y_true"])
-        y_pred = mean_predictions([found["y_pred"] for found in outputs])
-        y_pred = tree_map(torch.from_numpy, y_pred)
-        row = call("the test of the ensemble", model.metrics_of_predictions, y_true, y_pred)
-        further = (model.further_metrics, y_true, y_pred, outputs[0]["classes"])
+        pair = tested_together([found.arrays for found in outputs])
+        row = call("the test of the ensemble", model.metrics_of_predictions, *pair)
+        further = (model.further_metrics, *pair, outputs[0].classes)
         row = call("the test of the ensemble", *further) | row
         for name, value in row.items():
             values.setdefault(name, []).append(value)
@@ -114,15 +110,19 @@ def ensemble_metrics(
     return {name: value if math.isfinite(value) else None for name, value in means.items()}
 
 
-def _outputs(result: Path, member: Member) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Outputs:
     """Labels and predictions of a member's test, and the names of classes where they are known."""
+
+    arrays: tuple[Any, Any]
+    classes: np.ndarray | None
+
+
+def _outputs(result: Path, member: Member) -> Outputs:
     path = result / names.member(member.fold, member.seed) / "outputs.npz"
     with np.load(path) as arrays:
-        found: dict[str, Any] = {"classes": arrays.get("classes")}
+        trees = []
         for part in ("y_true", "y_pred"):
             kept = [name for name in arrays.files if name.partition(".")[0] == part]
-            leaves = {name.partition(".")[2]: arrays[name] for name in kept}
-            if not leaves:
-                raise UserError(f"{path}: holds no {part}; run the same command again")
-            found[part] = tree_of_leaves(leaves)
-    return found
+            trees.append(tree_of_leaves({name.partition(".")[2]: arrays[name] for name in kept}))
+        return Outputs((trees[0], trees[1]), arrays.get("classes"))

@@ -33,6 +33,12 @@ def member_results(run: RunConfig) -> list[str]:
     return [name for member in run.repeat.members for name in member.files(kinds)]
 
 
+def model_files(run: RunConfig) -> list[str]:
+    """The weights that predict: the best model's or, where it is repeated, those of all members."""
+    members = [member.files((names.MEMBER_MODEL,)) for member in run.repeat.members]
+    return [name for files in members for name in files] or [names.BEST_MODEL]
+
+
 def prediction_files(name: str) -> list[str]:
     """The predictions of one file."""
     return [names.prediction(name), names.prediction_table(name)]

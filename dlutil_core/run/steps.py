@@ -74,8 +74,8 @@ class Steps:
         self._data()
         if run.trains:
             self._search()
-        self._best_model()
         self._members()
+        self._best_model()
         self._report()
 
     def __getitem__(self, name: str) -> PlannedStep:
@@ -232,9 +232,10 @@ class Steps:
             inputs = [*self._stage_inputs("train"), *self._stage_inputs("test")]
             outputs = self._results(files.BASELINE_FILES)
             self._add("baseline", part, inputs, outputs, after_data=True)
+        models = self._results([*files.model_files(run), names.BEST_PROVENANCE])
         for name in run.files.predicted:
             part = made | self._definition_part("predict")
-            inputs = [*best, *self._in_data([name]), *run.definition_files]
+            inputs = [*models, *self._in_data([name]), *run.definition_files]
             outputs = self._results(files.prediction_files(name))
             self._add(f"predict/{name}", part, inputs, outputs, after_data=True)
         if run.values["explain"]["enabled"]:

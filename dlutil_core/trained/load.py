@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,9 @@ from dlutil_core.job.loaded_run import LoadedRun, set_up_torch
 from dlutil_core.job.run_spec import RunSpec, hashed_env
 from dlutil_core.model.checkpoint import read_checkpoint
 from dlutil_core.model.options import TrainingOptions
+from dlutil_core.trained.ensemble import Ensemble
 from dlutil_core.trained.kept_files import kept_source, search_path
+from dlutil_core.trained.members import model_files
 from dlutil_core.trained.provenance import recorded_env
 from dlutil_core.trained.raw_inputs import KeptRawInputs
 from dlutil_core.trained.run_note import noted_definition
@@ -58,8 +60,18 @@ def restore_model(loaded: LoadedRun, model_file: str | os.PathLike[str]) -> Any:
     It is that of the run's definition; where its training part was edited since, of the source that
     is kept beside the weights.
     """
+    return restore_models(loaded, [model_file])
+
+
+def restore_models(loaded: LoadedRun, model_files: Sequence[str | os.PathLike[str]]) -> Any:
+    """The model of these weights; of several, which are members of one result, their ensemble."""
+    run = _run_of(loaded, best_folder(model_files[0]))
+    models = {member_of(Path(f).parent): _restored(run, loaded, f) for f in model_files}
+    return Ensemble(models) if len(models) > 1 else next(iter(models.values()))
+
+
+def _restored(run: LoadedRun, loaded: LoadedRun, model_file: str | os.PathLike[str]) -> Any:
     content = read_checkpoint(model_file)
-    run = _run_of(loaded, best_folder(model_file))
     model = run.model(content["config"], loaded.device)
     try:
         model.load(content)
@@ -97,8 +109,9 @@ def load(
     device: str = "cpu",
     env: Mapping[str, str] | None = None,
     genome: str | None = None,
+    member: str | tuple[int, int] | None = None,
 ) -> Any:
-    """The best model of a result folder.
+    """The best model of a result folder, or all members where the run repeated it (`repeat`).
 
     Parameters
     ----------
@@ -115,6 +128,9 @@ def load(
     genome
         The FASTA file that data frames of intervals are cut from; None: the one that the run used,
         where it still is.
+    member
+        Of several members one alone, `fold-{k}/seed-{i}` or `(k, i)`; `best`: the best model of the
+        search. `None`: an `Ensemble` of all, whose predictions are means.
 
     Returns
     -------
@@ -122,9 +138,10 @@ def load(
     arrays, tensors, sequences as text, data frames or a loader, and returns a numpy array.
     """
     folder = Path(result)
+    chosen = model_files(folder, member)
     run = trained_run(folder, definition, device, env)
     try:
-        model = restore_model(run, folder / BEST_MODEL)
+        model = restore_models(run, chosen)
         model.raw_inputs = KeptRawInputs(run, folder, genome)
         return model
     finally:

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from dlutil_core.common.errors import UserError
-from dlutil_core.common.result_folder import BEST_ENCODING, BEST_MODEL
+from dlutil_core.common.result_folder import BEST_ENCODING
 from dlutil_core.common.seeds import loader_seed, seed_everything
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.loaders.generators import MatrixBatchGenerator
 from dlutil_core.preprocess.kept_encoding import OWN, KeptEncoding
 from dlutil_core.preprocess.new_records import NewRecords
-from dlutil_core.trained.load import restore_model, trained_run
+from dlutil_core.trained.load import restore_models, trained_run
+from dlutil_core.trained.members import model_files
 from dlutil_core.trained.predict import predicted
 from dlutil_core.trained.prediction_table import PredictionTable, are_classes, are_labels
 from dlutil_core.trained.run_note import noted_genome
@@ -35,6 +36,7 @@ def predict_files(
     paired: str | None = None,
     device: str = "auto",
     definition: str | None = None,
+    member: str | None = None,
 ) -> list[Path]:
     """Predict files, one after the other, each into a table.
 
@@ -54,6 +56,8 @@ def predict_files(
         `auto`, `cpu` or `cuda`.
     definition
         A `def.py` to execute instead of the one that the result folder keeps.
+    member
+        Of several members one alone, `fold-{k}/seed-{i}`, or `best`; None: the mean of all.
 
     Returns
     -------
@@ -65,13 +69,14 @@ def predict_files(
         A file is missing or does not fit the model.
     """
     tables = _tables(paths, out, paired)
+    chosen = model_files(result, member)
     run = trained_run(result, definition, device)
     try:
         encoding = KeptEncoding.read(result / BEST_ENCODING)
         genome = genome or noted_genome(result)
         records = NewRecords(encoding, genome, paired)
         with run.on_device():
-            model = restore_model(run, result / BEST_MODEL)
+            model = restore_models(run, chosen)
             for path, table in zip(paths, tables, strict=True):
                 _predict(run, model, records, path, table)
     finally:
@@ -102,12 +107,13 @@ def _predict(run: LoadedRun, model: Any, records: NewRecords, path: str, table: 
         seed_everything(loader_seed(run.spec.seed))
         try:
             loader = _loader(run.definition, prepared, records.encoding)
-            found = predicted(run.definition, model, prepared, loader)
+            found, spread = predicted(run.definition, model, prepared, loader)
         except UserError as error:  # of a file in a folder that nobody knows
             raise UserError(str(error).replace(prepared, path)) from error
         classes = are_classes(model, records.encoding)
         labels = are_labels(model)
-        PredictionTable(prepared, found, records.encoding, classes, labels).write(table)
+        encoding = records.encoding
+        PredictionTable(prepared, found, encoding, classes, labels, spread).write(table)
 
 
 def _loader(definition: Any, path: str, encoding: KeptEncoding) -> Any:

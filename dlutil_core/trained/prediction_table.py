@@ -46,6 +46,8 @@ class PredictionTable:
         Whether the predictions are probabilities of classes that exclude each other.
     labels
         Whether they are one probability for each of several columns of labels.
+    spread
+        Standard deviations over members, of the shape of the predictions; `None`: of one model.
     """
 
     path: str
@@ -53,6 +55,7 @@ class PredictionTable:
     encoding: KeptEncoding
     classes: bool
     labels: bool = False
+    spread: np.ndarray | None = None
 
     def write(self, out: Path) -> None:
         """Write the table with a line of titles.
@@ -72,11 +75,11 @@ class PredictionTable:
             writer.writerows(zip(*(values for _, values in columns), strict=True))
 
     def columns(self) -> list[Column]:
-        """All columns; a spread over members stands between the predictions and `class`."""
+        """All columns; a spread over members, `sd`, stands between the predictions and `class`."""
         names = self._told("name", read_names(self.path))
         named = names or [("name", range(len(self.predictions)))]
         places = self._told("interval", read_intervals(self.path))
-        return [*named, *self._predicted(), *self._class(), *places]
+        return [*named, *self._predicted(), *self._spread(), *self._class(), *places]
 
     def _told(self, title: str, found: list[str] | None) -> list[Column]:
         if found is None:
@@ -88,14 +91,20 @@ class PredictionTable:
             )
         return [(title, [shown_cell(text) for text in found])]
 
-    @property
-    def _rows(self) -> np.ndarray:
-        """Predictions `(N, K)`; of two classes the probability of the second, `(N, 1)`."""
-        found = class_scores(self.predictions) if self.classes else self.predictions
+    def _rows(self, values: np.ndarray) -> np.ndarray:
+        """Predictions, or their spread, `(N, K)`; of two classes that of the second, `(N, 1)`."""
+        found = class_scores(values) if self.classes else values
         return found.reshape(len(found), -1) if len(found) else found.reshape(0, 1)
 
+    def _spread(self) -> list[Column]:
+        if self.spread is None:
+            return []
+        titles = spread_titles([title for title, _ in self._predicted()])
+        columns = map(shown_numbers, self._rows(self.spread).T)
+        return list(zip(titles, columns, strict=True))
+
     def _predicted(self) -> list[Column]:
-        rows = self._rows
+        rows = self._rows(self.predictions)
         count = rows.shape[1]
         if count == 1:
             return [("prediction", shown_numbers(rows[:, 0]))]
@@ -136,7 +145,7 @@ class PredictionTable:
     def _class_of_each(self) -> list[Column]:
         """`class.<label>` for each column of labels whose two classes have names."""
         named = self.encoding.classes
-        rows = self._rows
+        rows = self._rows(self.predictions)
         if not self.labels or len(named) != rows.shape[1] or len(self._labels) != len(named):
             return []
         return [
@@ -162,6 +171,13 @@ def are_classes(model: Any, encoding: KeptEncoding) -> bool:
 def are_labels(model: Any) -> bool:
     """Whether a model's predictions are a probability for each of several columns of labels."""
     return bool(model.tensors_are_logits) and not model.outputs_are_classes
+
+
+def spread_titles(titles: Sequence[str]) -> list[str]:
+    """Titles of the standard deviations beside predictions of these titles: `sd` of only one."""
+    if len(titles) == 1:
+        return ["sd"]
+    return [f"sd.{title.removeprefix('prediction.')}" for title in titles]
 
 
 def shown_numbers(values: np.ndarray) -> list[str]:

@@ -14,12 +14,16 @@ import pytest
 from killing import wait_for_orphans
 from support import Project
 
+import dlutil_core
+from dlutil_core.batch_generator import MatrixBatchGenerator
+from dlutil_core.common.errors import UserError
 from dlutil_core.common.seeds import member_seed
+from dlutil_core.trained.members import members_of
+from dlutil_core.trained.new_files import predict_files
 
 THREE: dict[str, object] = {
     "search": {"max_epochs": 3},
     "repeat": {"seeds": 3},
-    "predict": [],
 }
 
 
@@ -41,6 +45,11 @@ def picked_seed(project: Project) -> int:
 
 def folder(project: Project, seed: int) -> Path:
     return project.result / "members" / "fold-0" / f"seed-{seed}"
+
+
+def new_records(project: Project) -> np.ndarray:
+    features: np.ndarray = np.load(project.folder / "data" / "new.npy")[:, :4]
+    return features
 
 
 def test_the_first_member_is_the_best_model(three: Project) -> None:
@@ -75,6 +84,56 @@ def test_the_summary_tells_means_spreads_and_the_ensemble(three: Project) -> Non
         rows = list(csv.DictReader(file))
     assert [row["seed"] for row in rows] == ["0", "1", "2"]
     assert [float(row["mse"]) for row in rows] == [found["mse"] for found in metrics]
+
+
+def test_predictions_are_means_of_all_members(three: Project) -> None:
+    result = three.result
+    new = MatrixBatchGenerator(new_records(three), batch_size=50)
+    each = [dlutil_core.load(result, member=(0, i)).predict(new) for i in range(3)]
+    mean, sd = np.mean(each, axis=0, dtype=float), np.std(each, axis=0, ddof=1, dtype=float)
+    found = np.load(result / "predictions" / "new.npy.npy")
+    assert np.array_equal(found, mean.astype(np.float32))
+    head, *lines = (result / "predictions" / "new.npy.tsv").read_text().splitlines()
+    assert head == "name\tprediction\tsd"
+    rows = np.array([line.split("\t")[1:] for line in lines], np.float32)
+    assert np.array_equal(rows[:, 0], found)
+    assert np.array_equal(rows[:, 1], sd.astype(np.float32))
+    assert len({one.tobytes() for one in each}) == 3
+
+
+def test_a_loaded_result_is_all_members_or_one(three: Project, tmp_path: Path) -> None:
+    ensemble = dlutil_core.load(three.result)
+    new = new_records(three)
+    assert list(ensemble.members) == [f"fold-0/seed-{i}" for i in range(3)]
+    found = np.load(three.result / "predictions" / "new.npy.npy")
+    assert ensemble.predict(new) == pytest.approx(found, abs=1e-6)
+    assert np.array_equal(ensemble.predict(new[k : k + 50] for k in (0, 50, 100)), found)
+
+    test = np.load(three.folder / "data" / "test.npy")
+    batches = MatrixBatchGenerator(test[:, :4], test[:, 4], 50)
+    summary = json.loads((three.result / "members" / "summary.json").read_text())
+    assert ensemble.evaluate(batches)["mse"] == summary["mse"]["ensemble"]
+
+    best = dlutil_core.load(three.result, member="best").predict(new)
+    assert np.array_equal(best, dlutil_core.load(three.result, member="fold-0/seed-0").predict(new))
+    with pytest.raises(UserError, match=r"seed-7: .* has fold-0/seed-0 to fold-0/seed-2"):
+        dlutil_core.load(three.result, member=(0, 7))
+
+    out = tmp_path / "new.tsv"
+    predict_files(three.result, [str(three.folder / "data" / "new.npy")], out, device="cpu")
+    written = (three.result / "predictions" / "new.npy.tsv").read_text()
+    assert out.read_text() == written
+
+
+def test_members_of_another_search_are_refused(three: Project, tmp_path: Path) -> None:
+    copied = three.copy(tmp_path / "copied").result
+    (copied / "best" / "model.pt").write_bytes((folder(three, 1) / "model.pt").read_bytes())
+    with pytest.raises(UserError, match="its members are not of the search that it holds"):
+        dlutil_core.load(copied)
+    lines = (copied / "MANIFEST.sha256").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if "members/" not in line]
+    (copied / "MANIFEST.sha256").write_text("".join(kept))
+    assert members_of(copied) == [], "a later run without repeat has none"
 
 
 def test_killed_and_grown_on_two_cores(three: Project, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@
 rule predict:
     input:
         predict_flag,
-        model=made_by("best", results(["best/model.pt"])),
+        model=made(results(result_files.model_files(RUN))),
         provenance=made_by("best", results(["best/provenance.json"])),
         definition=unhurried([DEFINITION, *RUN.definition_files]),
         data=predicted_file,
@@ -21,8 +21,9 @@ rule predict:
         gpu=GPUS,
     params:
         script=script("predict", predict_request, arguments.run_arguments(RUN, "predict")),
+        models=listed(results(result_files.model_files(RUN))),
     message:
         "Predicting {wildcards.subpath}"
     shell:
-        "{params.script} --model={input.model:q}"
+        "{params.script} --model {params.models:q}"
         " --subpath={wildcards.subpath:q} --out={output.array:q} --log={log:q}"

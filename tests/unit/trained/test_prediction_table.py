@@ -76,7 +76,7 @@ def table(path: Path) -> list[list[str]]:
 
 def test_names_and_intervals_and_classes_stand_beside_predictions(run: Any, tmp_path: Path) -> None:
     with run.on_device():
-        predict_file(run, tmp_path / "model.pt", "new.h5", tmp_path / "out.npy")
+        predict_file(run, [tmp_path / "model.pt"], "new.h5", tmp_path / "out.npy")
     head, first, second = table(tmp_path / "out.tsv")
     assert head == ["name", "interval", "prediction.a<b", "prediction.c", "prediction.d"]
     assert first[:2] == ["peak_1", "chr1:10-14(-)"] and second[:2] == ["peak_1", "chr1:15-19(+)"]
@@ -86,7 +86,7 @@ def test_names_and_intervals_and_classes_stand_beside_predictions(run: Any, tmp_
 
 def test_a_set_with_labels_is_predicted_too(run: Any, tmp_path: Path) -> None:
     with run.on_device():
-        predict_file(run, tmp_path / "model.pt", "train.h5", tmp_path / "out.npy")
+        predict_file(run, [tmp_path / "model.pt"], "train.h5", tmp_path / "out.npy")
     assert len(table(tmp_path / "out.tsv")) == 13
 
 
@@ -96,7 +96,7 @@ def test_a_set_without_records_gives_an_empty_table(run: Any, tmp_path: Path) ->
     with h5py.File(tmp_path / "empty.h5", "w") as file:
         file["data"] = np.zeros((0, 4, 1, 4), np.uint8)
     with run.on_device():
-        predict_file(run, tmp_path / "model.pt", "empty.h5", tmp_path / "out.npy")
+        predict_file(run, [tmp_path / "model.pt"], "empty.h5", tmp_path / "out.npy")
     assert np.load(tmp_path / "out.npy").shape == (0,)
     assert table(tmp_path / "out.tsv") == [["name", "prediction"]]
 
@@ -154,6 +154,28 @@ def test_a_label_of_three_classes_among_others_has_a_column_for_each(tmp_path: P
     columns = PredictionTable(str(tmp_path / "no.h5"), found, encoding, classes=False).columns()
     organ = [f"prediction.organ.{name}" for name in ("bud", "leaf", "root")]
     assert [title for title, _ in columns] == ["name", *organ, "prediction.old"]
+
+
+def test_spreads_stand_behind_the_predictions(tmp_path: Path) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["classes"] = ["no", "yes"]
+    values, spread = np.array([0.25, 0.5], np.float32), np.array([0.1, 0.2], np.float32)
+    write_table(tmp_path / "out.tsv", str(tmp_path / "a.h5"), values, spread)
+    assert table(tmp_path / "out.tsv")[:2] == [
+        ["name", "prediction.yes", "sd"],
+        ["0", "0.25", "0.1"],
+    ]
+    several = [np.stack([1 - part, part], axis=1) for part in (values, spread)]
+    write_table(tmp_path / "out.tsv", str(tmp_path / "a.h5"), *several)
+    titles = ["name", "prediction.no", "prediction.yes", "sd.no", "sd.yes"]
+    assert table(tmp_path / "out.tsv")[0] == titles
+    told = PredictionTable(
+        str(tmp_path / "a.h5"), several[0], KeptEncoding(), classes=True, spread=several[1]
+    )
+    assert [title for title, _ in told.columns()] == ["name", "prediction", "sd", "class"]
+    assert list(told.columns()[2][1]) == ["0.1", "0.2"], "the second class's"
 
 
 @pytest.mark.parametrize("dataset", ["name", "interval"])
