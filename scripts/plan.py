@@ -18,6 +18,7 @@ def main(arguments: argparse.Namespace) -> Made:
         eta=arguments.eta,
         config=arguments.config,
         start=arguments.start,
+        sampler=arguments.sampler,
         out=arguments.out,
     )
     return Made(reads)
@@ -26,10 +27,11 @@ def main(arguments: argparse.Namespace) -> Made:
 if __name__ == "__main__":
     parser = script.parser(__doc__)
     add_run_arguments(parser)
-    parser.add_argument("--method", choices=["hyperband", "fixed"], default="hyperband")
+    parser.add_argument("--method", choices=["hyperband", "staged", "fixed"], default="hyperband")
     parser.add_argument("--max-epochs", type=int, required=True)
     parser.add_argument("--eta", type=int, default=3)
     parser.add_argument("--config", type=json.loads, default={}, help="of method fixed, as JSON")
     parser.add_argument("--start", type=json.loads, default=[], help="known ones, as JSON")
+    parser.add_argument("--sampler", choices=["model", "random"], help="of method staged")
     parser.add_argument("--out", type=Path, required=True, help="plan.json")
     script.run_step(main, parser.parse_args())

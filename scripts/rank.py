@@ -6,12 +6,13 @@ from pathlib import Path
 from dlutil_core.job import script
 from dlutil_core.search.plan import Plan
 from dlutil_core.search.rung_jobs import rank_rung
+from dlutil_core.search.staged.earlier import Earlier
 
 
 def main(arguments: argparse.Namespace) -> None:
-    rank_rung(
-        Plan.read(arguments.plan), arguments.bracket, arguments.rung, arguments.slots, arguments.out
-    )
+    plan, bracket = Plan.read(arguments.plan), arguments.bracket
+    earlier = Earlier.read(plan, bracket, arguments.plan.parent.parent)
+    rank_rung(plan, bracket, arguments.rung, arguments.slots, arguments.out, earlier)
 
 
 if __name__ == "__main__":

@@ -9,19 +9,22 @@ from dlutil_core.job.step import Made
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
 from dlutil_core.search.plan import Plan
 from dlutil_core.search.rung_jobs import train_slots
+from dlutil_core.search.staged.earlier import Earlier
 
 
 def main(arguments: argparse.Namespace) -> Made:
     first, end = arguments.slots
+    plan = Plan.read(arguments.plan)
     reads = train_slots(
         LoadedRun(run_spec_of(arguments)),
-        plan=Plan.read(arguments.plan),
+        plan=plan,
         bracket=arguments.bracket,
         rung=arguments.rung,
         slots=range(first, end),
         ranking=arguments.ranking,
         workers=max(1, arguments.cores // arguments.threads_per_trial),
         out=arguments.out,
+        earlier=Earlier.read(plan, arguments.bracket, arguments.plan.parent.parent),
     )
     return Made(reads)
 

@@ -10,9 +10,11 @@ from typing import Any
 from dlutil_core.common.result_folder import PLAN
 from dlutil_core.common.wording import counted
 from dlutil_core.run.config import validated
-from dlutil_core.search.plan import FIXED, Schedule, schedule
+from dlutil_core.search.plan import FIXED, MODEL, RANDOM, Schedule, schedule
 from dlutil_core.watch.state import State, read_state
 from dlutil_core.watch.text import duration, size_text, table
+
+DRAWN = {MODEL: "drawn by a model", RANDOM: "drawn at random"}
 
 
 def plan_text(config: Mapping[str, Any], result: Path) -> str:
@@ -31,15 +33,18 @@ def plan_text(config: Mapping[str, Any], result: Path) -> str:
     if method == "existing" and state is not None:
         made: Schedule = state.plan
     else:
-        made = schedule(method, epochs, eta)
-    rows = [["bracket", "rung", "trials", "to epoch", "epochs"]]
+        made = schedule(method, epochs, eta, search["sampler"])
+    rows = [[made.kind, "rung", "trials", "to epoch", "epochs"]]
     for bracket in made.brackets:
         for index, rung in enumerate(bracket.rungs):
             trained = rung.trials * rung.new_epochs
             name = str(bracket.number) if index == 0 else ""
             rows.append([name, str(index), str(rung.trials), str(rung.budget), str(trained)])
     rows.append(["in all", "", str(made.trial_count), str(made.max_epochs), str(made.epochs)])
-    what = f"Hyperband, R = {made.max_epochs}, eta = {made.eta}"
+    name = "Staged search" if made.is_staged else "Hyperband"
+    what = f"{name}, R = {made.max_epochs}, eta = {made.eta}"
+    if made.is_staged:
+        what += f", {DRAWN[made.sampler]}"
     if made.method == FIXED:
         what = "one configuration"
     lines = [f"{what}: {counted(made.trial_count, 'trial')}, {counted(made.epochs, 'epoch')}", ""]

@@ -6,6 +6,8 @@ import re
 from pathlib import PurePath
 
 PLAN = "search/plan.json"
+DRAWS = "search/draws.json"
+"""What the stages of a staged search draw from."""
 TRIALS = "search/trials"
 TENSORBOARD = "tensorboard"
 MANIFEST = "MANIFEST.sha256"
@@ -91,14 +93,30 @@ BRACKET_FILES = (LEADERBOARD, HISTORY, BEST_STATE, NETWORK)
 """What a bracket leaves in its folder."""
 
 
-def bracket(number: int) -> str:
-    """The folder of a bracket's results."""
-    return f"search/bracket-{number}"
+BRACKET = "bracket"
+STAGE = "stage"
+"""What the parts of a search are called: brackets of Hyperband, stages of a staged search."""
 
 
-def bracket_files(number: int) -> list[str]:
-    """What a bracket leaves."""
-    return [f"{bracket(number)}/{name}" for name in BRACKET_FILES]
+def bracket(number: int, kind: str = BRACKET) -> str:
+    """The folder of a bracket's, or a stage's, results."""
+    return f"search/{kind}-{number}"
+
+
+def bracket_files(number: int, kind: str = BRACKET) -> list[str]:
+    """What a bracket, or a stage, leaves."""
+    return [f"{bracket(number, kind)}/{name}" for name in BRACKET_FILES]
+
+
+def proposal(stage: int) -> str:
+    """The configurations that a stage tries."""
+    return f"{bracket(stage, STAGE)}/trials.json"
+
+
+def stages_before(stage: int) -> list[str]:
+    """What a stage needs of those before it: what they tried, and what came of it."""
+    found = [(proposal(k), f"{bracket(k, STAGE)}/{LEADERBOARD}") for k in range(stage)]
+    return [name for pair in found for name in pair]
 
 
 def trial_name(number: int) -> str:

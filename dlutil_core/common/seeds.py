@@ -13,6 +13,8 @@ import numpy as np
 _EPOCH = 1
 _LOADERS = 2
 _MEMBERS = 3
+_POOL = 4
+_SAMPLER = 5
 
 
 def trial_seed(seed: int, trial: int) -> int:
@@ -30,6 +32,16 @@ def member_seed(seed: int, member: int) -> int:
     if member == 0:
         return seed
     return _bits(np.random.SeedSequence(seed, spawn_key=(_MEMBERS, member)))
+
+
+def pool_seed(seed: int, stage: int, draw: int) -> int:
+    """The seed of a draw that a stage of a staged search may pick."""
+    return _bits(np.random.SeedSequence(seed, spawn_key=(_POOL, stage, draw)))
+
+
+def sampler_seed(seed: int, stage: int) -> int:
+    """The seed of the model that a stage draws by."""
+    return _bits(np.random.SeedSequence(seed, spawn_key=(_SAMPLER, stage)))
 
 
 def loader_seed(seed: int) -> int:

@@ -31,7 +31,8 @@ def model_card(
 def _head(config: dict[str, Any], provenance: dict[str, Any]) -> str:
     search = provenance["config"]["search"]
     rows = "\n".join(f"| {_cell(n)} | {_cell(value)} |" for n, value in config["config"].items())
-    kind = "a Hyperband search" if search["method"] == "hyperband" else "one configuration"
+    kinds = {"hyperband": "a Hyperband search", "staged": "a staged search"}
+    kind = kinds.get(search["method"], "one configuration")
     return f"""# A model trained with dlutil
 
 The best trial (number {config["trial"]}, epoch {config["epoch"]}) of {kind} of up to

@@ -47,17 +47,28 @@ def run_step(
             make(arguments)
             return
         request = Request.read(arguments.request)
-        with owned_by(Owner.of_job(request.places.result)):
-            step = Step(request)
-            if step.is_done():
-                return
-            check_owner()
-            step.begin()
-            made = make(arguments) or Made()
-            step.finish(made.reads, made.files)
-            StepTimes.since(began).write(request.places.result, request.step)
+        make_step(request, lambda: make(arguments), began)
 
     run(main, arguments)
+
+
+def make_step(request: Request, make: Callable[[], Made | None], began: float) -> None:
+    """Make a step's results unless they are there, and leave their identity.
+
+    Parameters
+    ----------
+    began
+        When its job began, in seconds.
+    """
+    with owned_by(Owner.of_job(request.places.result)):
+        step = Step(request)
+        if step.is_done():
+            return
+        check_owner()
+        step.begin()
+        made = make() or Made()
+        step.finish(made.reads, made.files)
+        StepTimes.since(began).write(request.places.result, request.step)
 
 
 def run(function: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> None:

@@ -49,7 +49,7 @@ class Results:
 
     plan: Plan
     histories: dict[int, dict[int, list[EpochRow]]]
-    """The epochs of each trial by its number, by the number of its bracket."""
+    """The epochs of each trial by its number, by the number of the bracket that trained it."""
     trials: list[Standing]
     """Every trial at the end of the search, best first."""
     history: list[EpochRow]
@@ -124,8 +124,8 @@ def collect(
     return Results(
         plan=plan,
         histories={
-            bracket.number: read_histories(result / paths.bracket(bracket.number) / paths.HISTORY)
-            for bracket in plan.brackets
+            bracket.number: read_histories(result / "search" / step / paths.HISTORY)
+            for bracket, step in zip(plan.brackets, plan.steps, strict=True)
         },
         trials=read_standings(result / paths.BEST_LEADERBOARD),
         history=[parse_row(row) for row in read_csv(result / paths.BEST_HISTORY)],

@@ -19,9 +19,11 @@ from dlutil_core.report.collect import Results
 from dlutil_core.report.explained import explained_section
 from dlutil_core.report.importance import importance
 from dlutil_core.report.style import CHART_CSS, DARK, LIGHT
-from dlutil_core.search.plan import HYPERBAND
+from dlutil_core.search.plan import FIXED, HYPERBAND, STAGED
 
 TEMPLATE = Path(__file__).parent / "template"
+
+KINDS = {HYPERBAND: "hyperband search", STAGED: "staged search", FIXED: "run of one configuration"}
 
 HYPERPARAMETER_NOTE = (
     "One point for each trial: the value of the hyperparameter and the trial's best reward. The "
@@ -117,10 +119,10 @@ def _text(results: Results) -> dict[str, Any]:
     trained = sum(w.values for w in results.weights if w.trained)
     kept = sum(w.values for w in results.weights if not w.trained)
     failed = sum(t.failed for t in results.trials)
-    kind = "hyperband search" if plan.method == HYPERBAND else "run of one configuration"
+    kind = KINDS[plan.method]
     headline = (
         f"A {kind} over {count} trial{'s' if count > 1 else ''} of up to {plan.max_epochs} "
-        f"epochs; trial {best.trial} of bracket {best.bracket} did best, in its epoch "
+        f"epochs; trial {best.trial} of {plan.kind} {best.bracket} did best, in its epoch "
         f"{best.best_epoch}."
     )
     facts = [

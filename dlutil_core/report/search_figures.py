@@ -33,20 +33,21 @@ WIDE, BETWEEN = 1000, 88
 
 
 def learning_curves(results: Results) -> list[Figure]:
-    """One chart for each bracket."""
+    """One chart for each bracket or stage."""
     histories = [h for found in results.histories.values() for h in found.values()]
     rewards = [row["reward"] for history in histories for row in history]
     low, high = reward_range(np.array(rewards, dtype=float))
     axis = linear(low, high, 0.04)
     return [
-        _bracket_curves(bracket, results.histories[bracket.number], axis, results.best)
+        _bracket_curves(results, bracket, results.histories[bracket.number], axis)
         for bracket in results.plan.brackets
     ]
 
 
 def _bracket_curves(
-    bracket: Bracket, histories: dict[int, list[EpochRow]], axis: Scale, best: Standing
+    results: Results, bracket: Bracket, histories: dict[int, list[EpochRow]], axis: Scale
 ) -> Figure:
+    best, kind = results.best, results.plan.kind
     budgets = [rung.budget for rung in bracket.rungs]
     last = budgets[-1]
     log = len(budgets) > 2
@@ -54,9 +55,9 @@ def _bracket_curves(
         x = at_values(sorted({1, *budgets} if log else {*budgets}), 1 if log else 0, last, log)
     else:
         x = linear(0, last, whole=True)
-    plural = "s" if len(histories) > 1 else ""
+    plural = "s" if bracket.rungs[0].trials > 1 else ""
     chart = Chart(
-        f"Bracket {bracket.number}: {bracket.rungs[0].trials} trial{plural}",
+        f"{kind.capitalize()} {bracket.number}: {bracket.rungs[0].trials} trial{plural}",
         x if last > 1 else linear(0, 2, whole=True),
         axis,
         f"epoch{' (logarithmic)' if log else ''}",
@@ -83,6 +84,10 @@ def _bracket_curves(
         caption += (
             " At each dotted line, a rung, the best go on, so the stronger the colour, the later "
             "a trial was cut; a dot is a trial of one epoch."
+        )
+    if results.plan.is_staged and bracket.number:
+        caption += (
+            " Trials of stages before, which compete at each rung, are drawn where they go on."
         )
     caption += " Rewards below the axis lie at its lower edge."
     return Figure(chart, caption)

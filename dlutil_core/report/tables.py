@@ -11,6 +11,7 @@ from dlutil_core.model.chosen_metrics import of_a_column
 from dlutil_core.report.axes import value_text
 from dlutil_core.report.collect import ABSENT, Results, Test
 from dlutil_core.report.tasks import CLASSES, LABELS
+from dlutil_core.search.plan import MODEL
 
 SHOWN_AT_FIRST = 50
 MAX_FAILED = 50
@@ -44,7 +45,7 @@ def leaderboard(results: Results) -> Table:
     head = [
         "rank",
         "trial",
-        "bracket",
+        results.plan.kind,
         "epochs",
         "score",
         "best epoch",
@@ -132,7 +133,14 @@ def plan_table(results: Results) -> Table:
     caption = (
         "Each bracket starts with its trials and, at each rung, goes on with the best of them."
     )
-    head = ["bracket", "trials and epochs of each rung", "trials", "epochs in all"]
+    if plan.is_staged:
+        caption = (
+            "Each stage starts with its trials and, at each rung, goes on with the best of them "
+            "and of those that stages before cut there."
+        )
+        if plan.sampler == MODEL:
+            caption += " What it tries is drawn by what came of the stages before."
+    head = [plan.kind, "trials and epochs of each rung", "trials", "epochs in all"]
     return Table(caption, head, rows, [False, False, True, True])
 
 

@@ -128,6 +128,8 @@ def run_spec_of(arguments: argparse.Namespace) -> RunSpec:
 def plan_arguments(run: RunConfig) -> str:
     """Arguments of the plan, quoted for a shell."""
     words = [f"--{k.replace('_', '-')}={run.search[k]}" for k in ("method", "max_epochs", "eta")]
+    if run.plan.is_staged:
+        words.append(f"--sampler={run.plan.sampler}")
     if run.search["method"] == "fixed":
         words.append(f"--config={json.dumps(run.search['config'], sort_keys=True)}")
     if run.start:

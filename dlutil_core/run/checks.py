@@ -33,7 +33,7 @@ def check_definition(run: RunConfig) -> None:
     needed: dict[str, str] = {"Model": "every run"}
     if run.trains:
         needed["get_train_generator"] = "training"
-        if run.search["method"] == "hyperband":
+        if run.search["method"] in ("hyperband", "staged"):
             needed["get_config"] = "the search"
     if values["evaluate"]:
         needed["get_test_generator"] = "evaluation (evaluate: true, --eval)"

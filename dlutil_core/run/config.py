@@ -137,6 +137,12 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
             f"{source}: search.method is fixed, but search.config is empty; give the configuration "
             "there, for example config: {lr: 0.001}"
         )
+    method, sampler = filled["search"]["method"], filled["search"]["sampler"]
+    if sampler is not None and method not in ("staged", "existing"):
+        raise UserError(
+            f"{source}: search.sampler is {sampler}, but search.method is {method}, which has no "
+            "sampler; set method: staged, or leave out sampler"
+        )
     if filled["baseline"]["enabled"] and not filled["evaluate"]:
         raise UserError(
             f"{source}: baseline stands beside the test, but evaluate is false; set "

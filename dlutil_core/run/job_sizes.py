@@ -14,6 +14,9 @@ from dlutil_core.search.plan import Schedule
 BRACKET = "bracket"
 TRIAL = "trial"
 
+OPENING = 3
+"""Stages of a staged search that are one job, where brackets are jobs."""
+
 
 class JobSizes:
     """The jobs of a run.
@@ -90,15 +93,25 @@ class JobSizes:
     # Bracket jobs
 
     def bracket_threads(self, cores: int | None) -> int:
-        """Threads of a bracket job: its part of this machine's cores, or what the config says."""
+        """Threads of a bracket job: its part of this machine's cores, or what the config says.
+
+        Stages follow one another, so each has all cores.
+        """
         if self.on_cluster:
             return max(self.trial_threads, int(self.resources["cpus"]))
-        brackets = len(self.plan.brackets)
+        brackets = 1 if self.plan.is_staged else len(self.plan.brackets)
         return max(1, (cores or brackets) // brackets)
 
     def bracket_epochs(self, bracket: int) -> int:
         """Epochs that a bracket trains in all."""
         return self.plan.bracket(bracket).epochs
+
+    @property
+    def opening(self) -> list[int]:
+        """The first stages, which are one job: alone they are shorter than a job's start."""
+        if not self.plan.is_staged or self.kind == TRIAL:
+            return []
+        return [stage.number for stage in self.plan.brackets[:OPENING]]
 
     # What a job asks for; after a failure twice, three times as much
 

@@ -101,4 +101,5 @@ def check_search(steps: Steps, memory: HashMemory) -> None:
 
 def _search_identities(result: Path) -> Iterator[Path]:
     yield from (identity_path(result, name) for name in ("plan", "best"))
-    yield from sorted(Path(result, "identity").glob("bracket-*.json"))
+    for kind in ("bracket", "propose", "stage"):
+        yield from sorted(Path(result, "identity").glob(f"{kind}-*.json"))

@@ -9,6 +9,7 @@ from dlutil_core.preprocess import section as preprocess
 
 if TYPE_CHECKING:
     from dlutil_core.run.run_config import RunConfig
+    from dlutil_core.search.plan import Bracket, Schedule
 
 TEST_FILES = (names.TEST_METRICS, names.TEST_OUTPUTS, names.TEST_PROVENANCE)
 FIGURE_FILES = (names.TEST_INTERVALS, "test/performance.svg", "test/errors.svg")
@@ -21,9 +22,26 @@ EXPLAIN_FILES = (
 
 
 def search_files(run: RunConfig) -> list[str]:
-    """The plan and what all brackets leave."""
-    brackets = [name for b in run.plan.brackets for name in names.bracket_files(b.number)]
-    return [names.PLAN, *brackets]
+    """The plan and what all brackets or stages leave."""
+    return [*plan_files(run.plan), *(n for b in run.plan.brackets for n in part_files(run.plan, b))]
+
+
+def plan_files(plan: Schedule) -> list[str]:
+    """What planning leaves."""
+    return [names.PLAN, names.DRAWS] if plan.is_staged else [names.PLAN]
+
+
+def part_files(plan: Schedule, bracket: Bracket) -> list[str]:
+    """All files of a bracket or stage; those of a stage begin with what it tries."""
+    proposed = [names.proposal(bracket.number)] if plan.is_staged else []
+    return [*proposed, *names.bracket_files(bracket.number, plan.kind)]
+
+
+def needed_before(plan: Schedule, bracket: int) -> list[str]:
+    """What the training of a bracket needs beside the plan; nothing for one of Hyperband."""
+    if not plan.is_staged:
+        return []
+    return [*names.stages_before(bracket), names.proposal(bracket)]
 
 
 def member_results(run: RunConfig) -> list[str]:

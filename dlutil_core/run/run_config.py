@@ -57,11 +57,9 @@ class RunConfig:
     @cached_property
     def plan(self) -> plan.Schedule:
         """The plan: of the config, or of the search that the result folder holds."""
-        method, epochs, eta = (self.search[k] for k in ("method", "max_epochs", "eta"))
-        if not self.trains:
-            document = read_json(self.plan_path)
-            method, epochs, eta = (document[k] for k in ("method", "max_epochs", "eta"))
-        return plan.schedule(method, epochs, eta)
+        given = self.search if self.trains else read_json(self.plan_path)
+        method, epochs, eta = (given[k] for k in ("method", "max_epochs", "eta"))
+        return plan.schedule(method, epochs, eta, given.get("sampler"))
 
     @cached_property
     def start(self) -> list[dict[str, Any]]:

@@ -176,23 +176,29 @@ class Steps:
         training = self._training_part()
         keys = ("method", "max_epochs", "eta", "config")
         searched = {key: run.search[key] for key in keys}
+        if run.plan.is_staged:
+            searched["sampler"] = run.plan.sampler
         if run.start:
             searched["start"] = run.start
         self._add(
             "plan",
             self._source_part("train") | self._version_part() | {"search": searched},
             run.definition_files,
-            plan_file,
+            self._results(files.plan_files(run.plan)),
             after_data=True,
         )
+        kind = run.plan.kind
         for bracket in run.plan.brackets:
             number = bracket.number
-            name = f"bracket-{number}"
-            inputs = [*plan_file, *self._stage_inputs("train")]
-            outputs = self._results(names.bracket_files(number))
-            self._add(name, training | {"bracket": number}, inputs, outputs, after_data=True)
+            if run.plan.is_staged:
+                self._propose(number)
+            before = self._results(files.needed_before(run.plan, number))
+            inputs = [*plan_file, *before, *self._stage_inputs("train")]
+            outputs = self._results(names.bracket_files(number, kind))
+            part = training | {kind: number}
+            self._add(f"{kind}-{number}", part, inputs, outputs, after_data=True)
         # What the brackets read is told in the model's provenance, so their identities are needed.
-        identities = [f"identity/bracket-{b.number}.json" for b in run.plan.brackets]
+        identities = [names.identity(step) for step in run.plan.steps]
         section = run.values["preprocess"]
         encoded = [*self._in_data(kept_encoding.told_files(section))]
         encoded += kept_encoding.needed_files(section)
@@ -209,6 +215,16 @@ class Steps:
                 self._results([names.PLAN, names.BEST_LEADERBOARD]),
                 self._results(["logs/pruned.txt"]),
             )
+
+    def _propose(self, stage: int) -> None:
+        """What a stage tries depends on files alone."""
+        inputs = [names.PLAN, names.DRAWS, *names.stages_before(stage)]
+        self._add(
+            f"propose-{stage}",
+            self._version_part() | {"stage": stage},
+            self._results(inputs),
+            self._results([names.proposal(stage)]),
+        )
 
     # What follows the search
 
@@ -288,19 +304,20 @@ class Steps:
 
     def slot(self, bracket: int, rung: int, job: int) -> Request:
         """What is wanted of a trial job: some slots of a rung."""
-        slots = self.sizes.slots(bracket, rung)[job]
-        part = self._training_part() | {"bracket": bracket, "rung": rung}
+        slots, plan = self.sizes.slots(bracket, rung)[job], self.run.plan
+        part = self._training_part() | {plan.kind: bracket, "rung": rung}
         part["slots"] = [slots.start, slots.stop]
-        before = [f"search/slots/bracket-{bracket}/rung-{rung - 1}.json"] if rung else []
+        before = files.needed_before(plan, bracket)
+        before += [f"search/slots/{plan.kind}-{bracket}/rung-{rung - 1}.json"] if rung else []
         inputs = [*self._results([names.PLAN, *before]), *self._stage_inputs("train")]
-        name = f"slots/bracket-{bracket}/rung-{rung}/{job}"
+        name = f"slots/{plan.kind}-{bracket}/rung-{rung}/{job}"
         return self._request(name, part, inputs, self._results([f"search/{name}.json"]))
 
     def ranking(self, bracket: int, rung: int) -> Request:
         """What is wanted of the ranking of a rung's slots."""
-        jobs = range(len(self.sizes.slots(bracket, rung)))
-        name = f"slots/bracket-{bracket}/rung-{rung}"
+        jobs, plan = range(len(self.sizes.slots(bracket, rung))), self.run.plan
+        name = f"slots/{plan.kind}-{bracket}/rung-{rung}"
         slots = [f"search/{name}/{job}.json" for job in jobs]
         part = {"result_version": RESULT_VERSION, "code": code_sha256()}
-        inputs = self._results([names.PLAN, *slots])
+        inputs = self._results([names.PLAN, *files.needed_before(plan, bracket), *slots])
         return self._request(name, part, inputs, self._results([f"search/{name}.json"]))

@@ -1,14 +1,15 @@
 """Runs one bracket: its rungs one after the other, the best trials promoted.
 
-Li et al. 2018, JMLR 18(185), algorithm 1, the inner loop (successive halving).
+Li et al. 2018, JMLR 18(185), algorithm 1, the inner loop (successive halving). A stage of a staged
+search is a bracket in which trials of the stages before compete, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dlutil_core.common import result_folder
 from dlutil_core.common.errors import UserError
@@ -19,8 +20,9 @@ from dlutil_core.common.wording import counted
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.search import leaderboard
 from dlutil_core.search.outcome import OUT_OF_MEMORY, Outcome, outcome, promoted, ranked
-from dlutil_core.search.plan import Plan, Trial
+from dlutil_core.search.plan import Bracket, Plan, Trial
 from dlutil_core.search.second_look import SecondLook
+from dlutil_core.search.staged.earlier import Earlier
 from dlutil_core.search.trial_folder import EpochRow
 from dlutil_core.search.trial_key import memo_of
 from dlutil_core.search.workers import Task, WorkerPool
@@ -42,14 +44,28 @@ class BracketRun:
         Which bracket, `s`.
     workers
         How many trials are trained side by side.
+    earlier
+        The trials of the stages before.
     """
 
-    def __init__(self, loaded: LoadedRun, plan: Plan, bracket: int, workers: int) -> None:
+    def __init__(
+        self,
+        loaded: LoadedRun,
+        plan: Plan,
+        bracket: int,
+        workers: int,
+        earlier: Earlier | None = None,
+    ) -> None:
         self.loaded = loaded
+        self.plan = plan
         self.bracket = plan.bracket(bracket)
-        self.trials = {j: plan.trials[j] for j in self.bracket.trials}
+        self.earlier = earlier or Earlier()
+        numbers = [*self.earlier.standings, *self.bracket.trials]
+        self.trials = {j: plan.trials[j] for j in sorted(numbers)}
         self.pool = WorkerPool(loaded, workers, self._progress)
-        self.is_largest = self.bracket is plan.brackets[0]
+        # Of stages, the second one is the first in which a trial is trained after others.
+        looked = plan.brackets[:2][-1] if plan.is_staged else plan.brackets[0]
+        self.is_largest = self.bracket is looked
         self.trained: list[int] = []
         self.second_look: SecondLook | None = None
         self.budget = 0
@@ -68,18 +84,21 @@ class BracketRun:
         """
         standings: list[leaderboard.Standing] = []
         last: dict[int, Outcome] = {}
-        running = list(self.trials)
+        running = list(self.bracket.trials)
+        kind = self.plan.kind
         with self.processes():
             for i, rung in enumerate(self.bracket.rungs):
                 order = ranked(self.train(running, rung.budget))
                 last |= {found.trial: found for found in order}
-                check_some_succeeded(self.bracket.number, list(last.values()))
-                standings += leaderboard.rung_standings(self.bracket, i, order, self.trials)
+                check_some_succeeded(self.plan, self.bracket, last.values(), self.earlier)
+                everyone = self.earlier.among(order, self.bracket, i)
+                lines = leaderboard.rung_standings(self.bracket, i, everyone, self.trials, kind)
+                standings += lines
                 self._report(i, rung.budget, order)
                 self.finish_second_look()
                 if i == 0:
                     self.start_second_look(order, rung.budget)
-                running = promoted(order, self.bracket.slots_after(i))
+                running = promoted(everyone, self.bracket.slots_after(i))
             self.finish_second_look()
         return standings, list(last.values())
 
@@ -165,7 +184,8 @@ class BracketRun:
         if order and order[0].score is not None:
             best = f", best score {order[0].score:.6g} (trial {order[0].trial})"
         log.info(
-            "bracket %d rung %d: %s to %s%s%s",
+            "%s %d rung %d: %s to %s%s%s",
+            self.plan.kind,
             self.bracket.number,
             rung,
             counted(len(order), "trial"),
@@ -175,16 +195,23 @@ class BracketRun:
         )
 
 
-def check_some_succeeded(bracket: int, outcomes: list[Outcome]) -> None:
-    """A bracket whose every trial fails is an error that shows the first one's traceback."""
-    if any(not found.failed for found in outcomes):
+def check_some_succeeded(
+    plan: Plan, bracket: Bracket, outcomes: Collection[Outcome], earlier: Earlier
+) -> None:
+    """A bracket whose every trial fails is an error that shows the first one's traceback.
+
+    The first stage of a staged search has one trial, so the second one decides.
+    """
+    if earlier.succeeded or any(not found.failed for found in outcomes):
+        return
+    if plan.is_staged and bracket is plan.brackets[0] and len(plan.brackets) > 1:
         return
     first = min(outcomes, key=lambda found: found.trial)
     if len(first.traceback.splitlines()) > 1:  # one line is the sentence that is told below
         log.debug("%s", first.traceback)  # to the log; the terminal gets the sentence
     raise UserError(
-        f"bracket {bracket}: every trial failed; the first was trial {first.trial}, which "
-        f"{'ran ' if first.status == OUT_OF_MEMORY else ''}{first.status.replace('-', ' ')}: "
+        f"{plan.kind} {bracket.number}: every trial failed; the first was trial {first.trial}, "
+        f"which {'ran ' if first.status == OUT_OF_MEMORY else ''}{first.status.replace('-', ' ')}: "
         f"{first.message}"
     )
 
@@ -194,13 +221,16 @@ def run_bracket(
 ) -> tuple[Read, ...]:
     """Run a bracket and write its leaderboard, histories, best state and network to `folder`.
 
+    `folder` lies beside those of the stages before, in `search/` of a result folder.
+
     Returns
     -------
     What its trials read, in whichever process they were trained.
     """
-    run = BracketRun(loaded, plan, bracket, workers)
+    earlier = Earlier.read(plan, bracket, folder.parent.parent)
+    run = BracketRun(loaded, plan, bracket, workers, earlier)
     standings, last = run.run()
-    write_bracket(loaded, run.trials, standings, last, folder)
+    write_bracket(loaded, run.trials, standings, last, folder, earlier)
     return run.reads()
 
 
@@ -210,16 +240,22 @@ def write_bracket(
     standings: list[leaderboard.Standing],
     last: list[Outcome],
     folder: Path,
+    earlier: Earlier,
 ) -> None:
-    """Write what follows a bracket needs, so that it needs no `trials/`."""
+    """Write what follows a bracket needs, so that it needs no `trials/`.
+
+    The best state of a stage is the best so far: that of a trial of a stage before, where none of
+    its own is better.
+    """
     from dlutil_core.model.checkpoint import write_checkpoint
     from dlutil_core.search.network_table import weights_of, write_network
     from dlutil_core.search.trainer import Trainer
 
-    best = ranked(last)[0]
-    assert best.best_epoch is not None
+    best = earlier.best_with(last)
     trial = trials[best.trial]
-    state = Trainer(loaded).best_state(trial, best.best_epoch)
+    state: dict[str, Any] = {}
+    if best.best_epoch is not None:  # else the first stage's one trial failed
+        state = Trainer(loaded).best_state(trial, best.best_epoch)
     content = {
         **state,
         "trial": best.trial,
@@ -228,6 +264,6 @@ def write_bracket(
         "config": trial.config,
     }
     write_checkpoint(folder / result_folder.BEST_STATE, content)
-    write_network(folder / result_folder.NETWORK, weights_of(state))
+    write_network(folder / result_folder.NETWORK, weights_of(state) if state else [])
     leaderboard.write_histories(folder / result_folder.HISTORY, last)
     leaderboard.write_rungs(folder / result_folder.LEADERBOARD, standings)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dlutil_core.common import files
+from dlutil_core.common.result_folder import BRACKET, STAGE
 from dlutil_core.search.outcome import OK, Outcome, promoted, ranked
 from dlutil_core.search.plan import Bracket, Trial
 from dlutil_core.search.trial_folder import EpochRow, parse_row
@@ -44,7 +45,7 @@ class Standing:
     """A trial's line of a leaderboard, after it was trained to `budget` epochs.
 
     `metrics` are those of its best epoch, `config` its hyperparameters as the table's texts; `rung`
-    and `promoted` are told of a rung's line alone.
+    and `promoted` are told of a rung's line alone. `kind` is what `bracket` is called.
     """
 
     rank: int
@@ -59,6 +60,7 @@ class Standing:
     config: dict[str, str]
     rung: int | None = None
     promoted: bool = False
+    kind: str = BRACKET
 
     @property
     def failed(self) -> bool:
@@ -68,7 +70,7 @@ class Standing:
     def fields(self) -> dict[str, Any]:
         """Values by the table's columns."""
         return {
-            "bracket": self.bracket,
+            self.kind: self.bracket,
             "rung": self.rung,
             "epochs": self.budget,
             "rank": self.rank,
@@ -84,27 +86,49 @@ class Standing:
 
 
 def rung_standings(
-    bracket: Bracket, rung: int, order: list[Outcome], trials: dict[int, Trial]
+    bracket: Bracket,
+    rung: int,
+    order: Sequence[Outcome | Standing],
+    trials: dict[int, Trial],
+    kind: str = BRACKET,
 ) -> list[Standing]:
-    """The leaderboard's lines of one rung, best first."""
+    """The leaderboard's lines of one rung, best first.
+
+    Lines of trials of stages before, which compete for the promotions, are among the outcomes.
+    """
     going_on = set(promoted(order, bracket.slots_after(rung)))
+    lines = [
+        found if isinstance(found, Standing) else _line(found, trials[found.trial])
+        for found in order
+    ]
     return [
-        Standing(
+        replace(
+            line,
             rank=rank,
-            trial=found.trial,
             bracket=bracket.number,
             budget=bracket.rungs[rung].budget,
-            score=found.score,
-            best_epoch=found.best_epoch,
-            status=found.status,
-            message=found.message,
-            metrics={k: v for k, v in found.best_row.items() if k != "epoch"},
-            config={k: files.format_field(v) for k, v in trials[found.trial].config.items()},
             rung=rung,
-            promoted=found.trial in going_on,
+            promoted=line.trial in going_on,
+            kind=kind,
         )
-        for rank, found in enumerate(order, start=1)
+        for rank, line in enumerate(lines, start=1)
     ]
+
+
+def _line(found: Outcome, trial: Trial) -> Standing:
+    """The line of an outcome, without its place."""
+    return Standing(
+        rank=0,
+        trial=found.trial,
+        bracket=trial.bracket,
+        budget=0,
+        score=found.score,
+        best_epoch=found.best_epoch,
+        status=found.status,
+        message=found.message,
+        metrics={k: v for k, v in found.best_row.items() if k != "epoch"},
+        config={k: files.format_field(v) for k, v in trial.config.items()},
+    )
 
 
 def columns_of(first: Sequence[str], rows: Iterable[Iterable[str]]) -> list[str]:
@@ -127,7 +151,9 @@ def write_final(path: Path, standings: list[Standing]) -> None:
 def _write(path: Path, first: Sequence[str], standings: list[Standing]) -> None:
     rows = [standing.fields() for standing in standings]
     left_out = set(RUNG_COLUMNS).difference(first)
-    columns = [name for name in columns_of(first, rows) if name not in left_out]
+    kind = standings[0].kind if standings else BRACKET
+    head = [kind if name == BRACKET else name for name in first]
+    columns = [name for name in columns_of(head, rows) if name not in left_out]
     files.write_csv(path, columns, rows)
 
 
@@ -138,11 +164,12 @@ def read_standings(path: Path) -> list[Standing]:
 
 def _standing(row: dict[str, str]) -> Standing:
     config = {k.removeprefix(CONFIG): v for k, v in row.items() if k.startswith(CONFIG)}
-    known = {*RUNG_COLUMNS, *(f"{CONFIG}{name}" for name in config)}
+    known = {*RUNG_COLUMNS, STAGE, *(f"{CONFIG}{name}" for name in config)}
+    kind = STAGE if STAGE in row else BRACKET
     return Standing(
         rank=int(row["rank"]),
         trial=int(row["trial"]),
-        bracket=int(row["bracket"]),
+        bracket=int(row[kind]),
         budget=int(row["epochs"]),
         score=float(row["score"]) if row["score"] else None,
         best_epoch=int(row["best_epoch"]) if row["best_epoch"] else None,
@@ -152,12 +179,19 @@ def _standing(row: dict[str, str]) -> Standing:
         config=config,
         rung=int(row["rung"]) if "rung" in row else None,
         promoted=row.get("promoted") == "1",
+        kind=kind,
     )
 
 
 def final_standings(brackets: list[list[Standing]]) -> list[Standing]:
-    """One line per trial, at the last rung that it reached, best first of all brackets."""
-    last = {standing.trial: standing for bracket in brackets for standing in bracket}
+    """One line per trial, at the last rung that it reached, best first of all brackets.
+
+    A stage has lines of earlier trials that were not promoted in it: their last rung is another's.
+    """
+    last: dict[int, Standing] = {}
+    for standing in (line for bracket in brackets for line in bracket):
+        if standing.trial not in last or standing.budget > last[standing.trial].budget:
+            last[standing.trial] = standing
     return [replace(found, rank=rank) for rank, found in enumerate(ranked(last.values()), start=1)]
 
 

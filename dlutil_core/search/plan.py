@@ -9,14 +9,19 @@ many epochs it is trained to, in all.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from dlutil_core.common import files
+from dlutil_core.common import files, result_folder
 from dlutil_core.common.errors import UserError
 
 HYPERBAND = "hyperband"
 FIXED = "fixed"
+STAGED = "staged"
+MODEL = "model"
+RANDOM = "random"
+"""How a staged search draws: `search.sampler`."""
 
 
 @dataclass(frozen=True)
@@ -66,17 +71,37 @@ class Bracket:
 
 @dataclass(frozen=True)
 class Schedule:
-    """All brackets of a search, from the largest `s` (many trials, short) down to 0."""
+    """All brackets of a search, from the largest `s` (many trials, short) down to 0.
+
+    Those of a staged search are its stages, from 0 up, and `sampler` is how they draw.
+    """
 
     method: str
     max_epochs: int
     eta: int
     brackets: tuple[Bracket, ...]
+    sampler: str = field(default="", kw_only=True)
 
     @property
     def settings(self) -> dict[str, Any]:
         """What of the config it follows from."""
-        return {"method": self.method, "max_epochs": self.max_epochs, "eta": self.eta}
+        found = {"method": self.method, "max_epochs": self.max_epochs, "eta": self.eta}
+        return found | ({"sampler": self.sampler} if self.is_staged else {})
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether what a bracket tries follows from the ones before."""
+        return self.method == STAGED
+
+    @property
+    def kind(self) -> str:
+        """What its brackets are called: `bracket` or `stage`."""
+        return result_folder.STAGE if self.is_staged else result_folder.BRACKET
+
+    @property
+    def steps(self) -> list[str]:
+        """The names of its brackets' steps and folders, in order."""
+        return [f"{self.kind}-{bracket.number}" for bracket in self.brackets]
 
     @property
     def trial_count(self) -> int:
@@ -93,12 +118,16 @@ class Schedule:
         for bracket in self.brackets:
             if bracket.number == number:
                 return bracket
-        raise UserError(f"the plan has no bracket {number}, it has {len(self.brackets)}")
+        raise UserError(f"the plan has no {self.kind} {number}, it has {len(self.brackets)}")
 
 
 @dataclass(frozen=True)
 class Plan(Schedule):
-    """A schedule with its trials, sampled under the run's seed: `search/plan.json`."""
+    """A schedule with its trials, sampled under the run's seed: `search/plan.json`.
+
+    Of a staged search these are the trials of the first stages, as far as they are decided: their
+    configurations are in `search/stage-{k}/trials.json`.
+    """
 
     seed: int
     trials: tuple[Trial, ...]
@@ -106,24 +135,29 @@ class Plan(Schedule):
     @classmethod
     def of(cls, schedule: Schedule, seed: int, trials: tuple[Trial, ...]) -> Plan:
         """The plan of these trials."""
-        made = schedule
-        return cls(made.method, made.max_epochs, made.eta, made.brackets, seed, trials)
+        of = schedule
+        given = (of.method, of.max_epochs, of.eta, of.brackets, seed, trials)
+        return cls(*given, sampler=of.sampler)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Plan:
         """The plan that a `plan.json` holds; one that is not as it was written is a `UserError`."""
         found = files.read_json(path)
         try:
-            return cls(
-                found["method"],
-                found["max_epochs"],
-                found["eta"],
-                tuple(_read_bracket(entry) for entry in found["brackets"]),
-                found["seed"],
-                tuple(
-                    Trial(t["trial"], t["seed"], t["config"], t["bracket"]) for t in found["trials"]
-                ),
-            )
+            method, max_epochs, eta = (found[k] for k in ("method", "max_epochs", "eta"))
+            staged = method == STAGED
+            kind = result_folder.STAGE if staged else result_folder.BRACKET
+            brackets = tuple(_read_bracket(entry, kind) for entry in found[f"{kind}s"])
+            told = {t["trial"]: t for t in found["trials"]}
+            if staged:
+                configs = _proposed(Path(path).parent, brackets)
+            else:
+                configs = {number: t["config"] for number, t in told.items()}
+            trials = [
+                Trial(j, t["seed"], configs[j], t[kind]) for j, t in told.items() if j in configs
+            ]
+            head = (method, max_epochs, eta, brackets, found["seed"])
+            return cls(*head, tuple(trials), sampler=found.get("sampler", ""))
         except (KeyError, TypeError, IndexError) as error:
             raise UserError(
                 f"{path}: not the plan of a search ({type(error).__name__}: {error}); remove it "
@@ -139,24 +173,37 @@ class Plan(Schedule):
         return {
             **self.settings,
             "seed": self.seed,
-            "brackets": [
+            f"{self.kind}s": [
                 {
-                    "bracket": bracket.number,
+                    self.kind: bracket.number,
                     "trials": list(bracket.trials),
                     "rungs": [{"trials": r.trials, "epochs": r.budget} for r in bracket.rungs],
                 }
                 for bracket in self.brackets
             ],
-            "trials": [
-                {"trial": t.number, "bracket": t.bracket, "seed": t.seed, "config": t.config}
-                for t in self.trials
-            ],
+            "trials": [self._told(trial) for trial in self.trials],
         }
 
+    def _told(self, trial: Trial) -> dict[str, Any]:
+        found = {"trial": trial.number, self.kind: trial.bracket, "seed": trial.seed}
+        return found if self.is_staged else {**found, "config": trial.config}
 
-def _read_bracket(entry: dict[str, Any]) -> Bracket:
+
+def _read_bracket(entry: dict[str, Any], kind: str) -> Bracket:
     sizes = [(rung["trials"], rung["epochs"]) for rung in entry["rungs"]]
-    return Bracket(entry["bracket"], entry["trials"][0], rungs_of(sizes))
+    return Bracket(entry[kind], entry["trials"][0], rungs_of(sizes))
+
+
+def _proposed(search: Path, stages: tuple[Bracket, ...]) -> dict[int, dict[str, Any]]:
+    """The configurations of a staged search's trials, as far as its stages have proposed them."""
+    found: dict[int, dict[str, Any]] = {}
+    for stage in stages:
+        path = search.parent / result_folder.proposal(stage.number)
+        told = files.read_json(path)["trials"] if path.is_file() else []
+        if [entry["trial"] for entry in told] != list(stage.trials):
+            break
+        found |= {entry["trial"]: entry["config"] for entry in told}
+    return found
 
 
 def rungs_of(sizes: list[tuple[int, int]]) -> tuple[Rung, ...]:
@@ -201,8 +248,12 @@ def fixed(max_epochs: int) -> Schedule:
     return Schedule(FIXED, max_epochs, 1, (Bracket(0, 0, rungs_of([(1, max_epochs)])),))
 
 
-def schedule(method: str, max_epochs: int, eta: int) -> Schedule:
+def schedule(method: str, max_epochs: int, eta: int, sampler: str | None = None) -> Schedule:
     """The schedule of the config's `search.method`."""
+    if method == STAGED:
+        from dlutil_core.search.staged.stages import staged
+
+        return staged(max_epochs, eta, sampler or MODEL)
     return fixed(max_epochs) if method == FIXED else hyperband(max_epochs, eta)
 
 

@@ -15,8 +15,9 @@ from dlutil_core.common.errors import UserError
 from dlutil_core.common.reads import Read
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.search.bracket import BracketRun, check_some_succeeded
-from dlutil_core.search.outcome import Outcome, promoted, ranked
+from dlutil_core.search.outcome import Outcome, promoted
 from dlutil_core.search.plan import Bracket, Plan
+from dlutil_core.search.staged.earlier import Earlier
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def train_slots(
     ranking: Path | None,
     workers: int,
     out: Path,
+    earlier: Earlier | None = None,
 ) -> tuple[Read, ...]:
     """Train the slots' trials to the rung's budget and write what came of them.
 
@@ -98,14 +100,16 @@ def train_slots(
         slot stays empty where fewer trials than slots succeeded.
     workers
         How many trials are trained side by side.
+    earlier
+        The trials of the stages before.
 
     Returns
     -------
     What the bracket's trials read so far.
     """
-    run = BracketRun(loaded, plan, bracket, workers)
+    run = BracketRun(loaded, plan, bracket, workers, earlier)
     budget = run.bracket.rungs[rung].budget
-    going_on = list(run.trials) if ranking is None else files.read_json(ranking)["promoted"]
+    going_on = list(run.bracket.trials) if ranking is None else files.read_json(ranking)["promoted"]
     filled = {slot: going_on[slot] for slot in slots if slot < len(going_on)}
     with run.processes():
         found = {o.trial: o for o in run.train(list(filled.values()), budget)}
@@ -117,18 +121,27 @@ def train_slots(
     return run.reads()
 
 
-def rank_rung(plan: Plan, bracket: int, rung: int, jobs: list[Path], out: Path) -> None:
+def rank_rung(
+    plan: Plan,
+    bracket: int,
+    rung: int,
+    jobs: list[Path],
+    out: Path,
+    earlier: Earlier | None = None,
+) -> None:
     """Check the slots of a rung's jobs against the plan, rank them, and write who is promoted."""
-    planned = plan.bracket(bracket)
-    slots = read_slots(planned, rung, jobs)
-    order = ranked([slot.outcome for slot in slots if slot.outcome is not None])
+    planned, earlier = plan.bracket(bracket), earlier or Earlier()
+    allowed = range(planned.trials.stop) if plan.is_staged else planned.trials
+    slots = read_slots(planned, rung, jobs, allowed)
+    own = [slot.outcome for slot in slots if slot.outcome is not None]
     if rung == 0:
         # Later rungs may fail as a whole: what was not promoted to them still has its results.
-        check_some_succeeded(bracket, order)
+        check_some_succeeded(plan, planned, own, earlier)
+    order = earlier.among(own, planned, rung)
     files.write_json(
         out,
         {
-            "bracket": bracket,
+            plan.kind: bracket,
             "rung": rung,
             "epochs": planned.rungs[rung].budget,
             "order": [found.trial for found in order],
@@ -137,13 +150,19 @@ def rank_rung(plan: Plan, bracket: int, rung: int, jobs: list[Path], out: Path) 
     )
 
 
-def read_slots(bracket: Bracket, rung: int, paths: list[Path]) -> list[Slot]:
-    """The slots of a rung from the files of its jobs, checked against the plan's bracket."""
+def read_slots(bracket: Bracket, rung: int, paths: list[Path], allowed: range) -> list[Slot]:
+    """The slots of a rung from the files of its jobs, checked against the plan's bracket.
+
+    Parameters
+    ----------
+    allowed
+        Trials that may fill them.
+    """
     planned = bracket.rungs[rung]
     found: list[Slot] = []
     for path in paths:
         job = RungJob.read(path)
-        _check_job(path, job, bracket, rung)
+        _check_job(path, job, bracket, rung, allowed)
         found += job.slots
     if [slot.number for slot in found] != list(range(planned.trials)):
         raise UserError(
@@ -153,7 +172,7 @@ def read_slots(bracket: Bracket, rung: int, paths: list[Path]) -> list[Slot]:
     return found
 
 
-def _check_job(path: Path, job: RungJob, bracket: Bracket, rung: int) -> None:
+def _check_job(path: Path, job: RungJob, bracket: Bracket, rung: int, allowed: range) -> None:
     wanted = (bracket.number, rung, bracket.rungs[rung].budget)
     if (job.bracket, job.rung, job.budget) != wanted:
         raise UserError(
@@ -161,7 +180,7 @@ def _check_job(path: Path, job: RungJob, bracket: Bracket, rung: int) -> None:
             f"plan has {', '.join(map(str, wanted))}; remove the file and run again"
         )
     for slot in job.slots:
-        if slot.trial is not None and slot.trial not in bracket.trials:
+        if slot.trial is not None and slot.trial not in allowed:
             raise UserError(
                 f"{path}: trial {slot.trial} is not of bracket {bracket.number}; remove the file "
                 "and run again"

@@ -15,15 +15,17 @@ from typing import Any
 
 import numpy as np
 
+from dlutil_core.common import result_folder
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.logs import log
 from dlutil_core.common.reads import Read
-from dlutil_core.common.seeds import seed_everything, trial_seed
+from dlutil_core.common.seeds import pool_seed, seed_everything, trial_seed
 from dlutil_core.common.wording import counted, shortened
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.run_spec import RunSpec
 from dlutil_core.search.known_configs import known_configs
 from dlutil_core.search.plan import FIXED, Plan, Schedule, Trial, schedule
+from dlutil_core.search.staged.proposals import pool_sizes, write_draws
 
 REPEATED = 8
 """How many configurations are drawn twice, to see whether they are random by the seed alone."""
@@ -43,23 +45,26 @@ def write_plan(
     config: dict[str, Any],
     out: Path,
     start: Sequence[Mapping[str, Any]] = (),
+    sampler: str | None = None,
 ) -> tuple[Read, ...]:
     """Plan and sample a search.
 
     Parameters
     ----------
     method
-        `hyperband`, or `fixed` for the one configuration `config`.
+        `hyperband`, `staged`, or `fixed` for the one configuration `config`.
     out
-        Where to write `plan.json`.
+        Where to write `plan.json`; beside it lie the draws of a staged search.
     start
         Known configurations, those of the first trials.
+    sampler
+        How a staged search draws; `None`: by its model.
 
     Returns
     -------
     What `def.py` read for it.
     """
-    made = schedule(method, max_epochs, eta)
+    made = schedule(method, max_epochs, eta, sampler)
     loaded = LoadedRun(replace(spec, data_files=()))  # no configuration depends on data
     get_config = (lambda: config) if method == FIXED else _get_config(loaded)
     trials = sample_trials(get_config, made, spec.seed, spec.definition, start)
@@ -70,11 +75,15 @@ def write_plan(
             "generators of your own, such as random.SystemRandom, secrets or default_rng()",
             spec.definition,
         )
-    Plan.of(made, spec.seed, trials).write(out)
+    plan = Plan.of(made, spec.seed, trials)
+    if made.is_staged:
+        pools = sample_pools(get_config, made, spec.seed, spec.definition)
+        write_draws(out.parent / Path(result_folder.DRAWS).name, plan, pools, len(start))
+    plan.write(out)
     log.info(
         "plan: %s in %s, %s in all",
         counted(made.trial_count, "trial"),
-        counted(len(made.brackets), "bracket"),
+        counted(len(made.brackets), made.kind),
         counted(made.epochs, "epoch"),
     )
     return loaded.reads() if loaded.is_loaded else ()
@@ -157,6 +166,23 @@ def sample_configs(
         seen.add(key)
         configs.append(config)
     return configs
+
+
+def sample_pools(
+    get_config: Callable[[], Any], planned: Schedule, seed: int, source: str = "def.py"
+) -> dict[int, list[dict[str, Any]]]:
+    """Draws that the stages of a staged search may pick, by stage, each under its own seed."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    sizes = pool_sizes(planned)
+    count = planned.trial_count + sum(sizes.values())
+    number = planned.trial_count
+    for stage, size in sizes.items():
+        found[stage] = []
+        for draw in range(size):
+            seed_everything(pool_seed(seed, stage, draw))
+            found[stage].append(plain_config(_drawn(get_config, number, count, source), source))
+            number += 1
+    return found
 
 
 def _more(

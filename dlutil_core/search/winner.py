@@ -1,4 +1,4 @@
-"""The best model of all brackets, and the checkpoints that go once it is found; without torch."""
+"""The best model of a search, and the checkpoints that go once it is found; without torch."""
 
 from __future__ import annotations
 
@@ -32,10 +32,12 @@ def select_best(plan: Plan, brackets: list[Path], result: Path) -> Standing:
     winner = standings[0]
     if winner.failed:
         raise UserError(f"{brackets[0].parent}: no trial of the search succeeded")
-    name = Path(result_folder.bracket(winner.bracket)).name
+    name = Path(result_folder.bracket(winner.bracket, plan.kind)).name
     folder = next(f for f in brackets if f.name == name)
-    _copy(folder / result_folder.BEST_STATE, result / result_folder.BEST_MODEL)
-    _copy(folder / result_folder.NETWORK, result / result_folder.BEST_NETWORK)
+    # The last stage holds the best of all, whichever stage trained it.
+    kept = brackets[-1] if plan.is_staged else folder
+    _copy(kept / result_folder.BEST_STATE, result / result_folder.BEST_MODEL)
+    _copy(kept / result_folder.NETWORK, result / result_folder.BEST_NETWORK)
     files.write_json(result / result_folder.BEST_CONFIG, plan.trials[winner.trial].config)
     history = leaderboard.read_histories(folder / result_folder.HISTORY)[winner.trial]
     files.write_csv(result / result_folder.BEST_HISTORY, list(history[0]), history)

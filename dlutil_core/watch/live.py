@@ -107,8 +107,9 @@ def _table(state: State) -> Any:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in ("bracket", "rung", "to epoch", "", "done", "running", "failed", "waiting"):
-        table.add_column(name, justify="left" if name in ("", "bracket") else "right")
+    kind = state.plan.kind
+    for name in (kind, "rung", "to epoch", "", "done", "running", "failed", "waiting"):
+        table.add_column(name, justify="left" if name in ("", kind) else "right")
     for bracket in state.brackets:
         for index, rung in enumerate(bracket.rungs):
             table.add_row(*_row(bracket, index, rung))

@@ -19,6 +19,7 @@ from dlutil_core.common.files import read_csv, read_json
 from dlutil_core.common.run_lock import is_held
 from dlutil_core.search.outcome import Outcome, outcome, promoted, ranked
 from dlutil_core.search.plan import Bracket, Plan, Rung, Trial
+from dlutil_core.search.staged.stages import candidates as competing
 from dlutil_core.search.trial_folder import AT_EPOCH, EpochRow, Failure, Record, parse_row
 
 QUIET = 60.0
@@ -67,11 +68,18 @@ class RungState:
 
 @dataclass
 class BracketState:
-    """A bracket and its rungs."""
+    """A bracket or stage and its rungs.
+
+    `reached` holds each trial's last outcome with the budget of its rung; `remaining` and `trained`
+    are epochs.
+    """
 
     number: int
     rungs: list[RungState]
     finished: bool = False
+    reached: dict[int, tuple[int, Outcome]] = field(default_factory=dict)
+    remaining: int = 0
+    trained: int = 0
 
 
 @dataclass
@@ -130,52 +138,68 @@ def read_state(result: Path, now: float) -> State:
     plan = Plan.read(path)
     trials = {t.number: _trial_state(result, t) for t in plan.trials}
     patience = _patience(result)
-    brackets, best = [], []
-    remaining = trained = 0
+    brackets: list[BracketState] = []
+    reached: dict[int, tuple[int, Outcome]] = {}
     for planned in plan.brackets:
-        bracket, outcomes, epochs, stored = _bracket_state(planned, trials, patience, now)
-        brackets.append(bracket)
-        best += outcomes
-        remaining += epochs
-        trained += stored
-    order = [o for o in ranked(best) if not o.failed]
+        # A stage's trials follow from the stages before, so that a stored proposal may be old.
+        is_open = not plan.is_staged or all(b.finished for b in brackets)
+        earlier = reached if plan.is_staged else {}
+        known = trials if is_open else {}
+        brackets.append(_bracket_state(planned, known, patience, now, earlier))
+        reached |= brackets[-1].reached
+    order = [o for o in ranked([found for _, found in reached.values()]) if not o.failed]
     first = order[0] if order else None
+    remaining = sum(bracket.remaining for bracket in brackets)
+    trained = sum(bracket.trained for bracket in brackets)
     return State(plan, brackets, trials, first, remaining, trained, now, is_held(result))
 
 
 def _bracket_state(
-    planned: Bracket, trials: dict[int, TrialState], patience: int | None, now: float
-) -> tuple[BracketState, list[Outcome], int, int]:
-    """A bracket's state, the outcomes so far, and how many epochs are to be and were trained."""
-    rungs = [RungState(rung) for rung in planned.rungs]
-    last: dict[int, Outcome] = {}
-    candidates: list[int] | None = list(planned.trials)
-    remaining = trained = 0
-    for index, (state, rung) in enumerate(zip(rungs, planned.rungs, strict=True)):
+    planned: Bracket,
+    trials: dict[int, TrialState],
+    patience: int | None,
+    now: float,
+    earlier: dict[int, tuple[int, Outcome]],
+) -> BracketState:
+    """How far a bracket is.
+
+    Parameters
+    ----------
+    trials
+        Those that are decided: not those of a stage that waits for the ones before it.
+    earlier
+        Budgets and outcomes of the stages before, whose trials compete.
+    """
+    made = BracketState(planned.number, [RungState(rung) for rung in planned.rungs])
+    budgets = {trial: budget for trial, (budget, _) in earlier.items()}
+    decided = all(trial in trials for trial in planned.trials)
+    candidates: list[int] | None = list(planned.trials) if decided else None
+    for index, (state, rung) in enumerate(zip(made.rungs, planned.rungs, strict=True)):
         if candidates is None:  # not decided yet who is promoted
-            remaining += rung.trials * rung.new_epochs
+            made.remaining += rung.trials * rung.new_epochs
             continue
         before = rung.budget - rung.new_epochs
-        reached = [min(trials[j].epochs, rung.budget) for j in candidates]
-        trained += sum(max(0, epochs - before) for epochs in reached)
+        epochs = [min(trials[j].epochs, rung.budget) for j in candidates]
+        made.trained += sum(max(0, count - before) for count in epochs)
         found = {j: outcome(j, trials[j].record, rung.budget, patience) for j in candidates}
         ended = [o for o in found.values() if o is not None]
         for j, result in found.items():
             if result is not None:
-                last[j] = result
+                made.reached[j] = (rung.budget, result)
             else:
-                remaining += rung.budget - max(before, min(trials[j].epochs, rung.budget))
-                last |= _so_far(j, trials[j])
+                made.remaining += rung.budget - max(before, min(trials[j].epochs, rung.budget))
+                made.reached |= {t: (rung.budget, o) for t, o in _so_far(j, trials[j]).items()}
                 if _active(trials[j], before, now):
                     state.running.append(j)
         state.failed = sum(o.failed for o in ended)
         state.done = len(ended) - state.failed
         if len(ended) < len(candidates):
             candidates = None
-        elif index + 1 < len(rungs):
+        elif index + 1 < len(planned.rungs):
+            ended += [earlier[j][1] for j in competing(planned, index, budgets)]
             candidates = promoted(ranked(ended), planned.slots_after(index))
-    finished = candidates is not None
-    return BracketState(planned.number, rungs, finished), list(last.values()), remaining, trained
+    made.finished = candidates is not None
+    return made
 
 
 def _so_far(trial: int, state: TrialState) -> dict[int, Outcome]:

@@ -11,7 +11,7 @@ from dlutil_core.watch.state import State
 
 def summary(state: State) -> str:
     """How far a search is, for where there is no terminal."""
-    rows = [["bracket", "rung", "to epoch", "trials", "done", "running", "failed", "waiting"]]
+    rows = [[state.plan.kind, "rung", "to epoch", "trials", "done", "running", "failed", "waiting"]]
     for bracket in state.brackets:
         for index, rung in enumerate(bracket.rungs):
             counts = (rung.planned.trials, rung.done, len(rung.running), rung.failed, rung.waiting)

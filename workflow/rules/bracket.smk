@@ -1,4 +1,4 @@
-# Hyperband, a job for each bracket; a rung's trials run side by side on the job's threads. Where trials
+# A job for each bracket or stage; a rung's trials run side by side on the job's threads. Where trials
 # are jobs of their own it finds every outcome in their memos: the same script, and the same files.
 
 
@@ -6,18 +6,21 @@ rule bracket:
     input:
         bracket_flag,
         plan=made_by("plan", results(["search/plan.json"])),
+        before=stages_before,
         ranking=last_ranking,
         definition=unhurried([DEFINITION, *RUN.definition_files]),
         data=data_files(RUN.files.awaited("train")),
     output:
-        update(f"{RESULT}/search/bracket-{{bracket}}/leaderboard.csv"),
-        update(f"{RESULT}/search/bracket-{{bracket}}/history.csv"),
-        update(f"{RESULT}/search/bracket-{{bracket}}/best.pt"),
-        update(f"{RESULT}/search/bracket-{{bracket}}/network.csv"),
+        update(f"{PART}/leaderboard.csv"),
+        update(f"{PART}/history.csv"),
+        update(f"{PART}/best.pt"),
+        update(f"{PART}/network.csv"),
     log:
-        f"{RESULT}/logs/bracket-{{bracket}}.log",
+        f"{RESULT}/logs/{KIND}-{{bracket}}.log",
     benchmark:
-        f"{RESULT}/logs/benchmarks/bracket-{{bracket}}.tsv"
+        f"{RESULT}/logs/benchmarks/{KIND}-{{bracket}}.tsv"
+    wildcard_constraints:
+        bracket=APART,
     conda:
         ENVIRONMENT
     threads: BRACKET_THREADS
@@ -31,7 +34,7 @@ rule bracket:
         script=script("bracket", bracket_request, TRAIN_ARGUMENTS),
         out=subpath(output[0], parent=True),
     message:
-        "Training bracket {wildcards.bracket}"
+        f"Training {KIND} {{wildcards.bracket}}"
     shell:
         "{params.script} --plan={input.plan:q} --bracket={wildcards.bracket} --cores={threads}"
         " --out={params.out:q} --log={log:q}"

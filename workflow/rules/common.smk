@@ -176,6 +176,17 @@ def script(name, request, arguments=""):
     return command
 
 
+def scripts(name, steps, arguments):
+    """The command that runs a script for several steps, one after the other."""
+
+    def command(wildcards, input=None):
+        paths = [shlex.quote(REQUESTS.path(request_of(step))) for step in steps]
+        wanted = " ".join(f"--step={path}" for path in paths)
+        return f"{PYTHON} {SCRIPTS}/{name}.py {wanted} {arguments}".rstrip()
+
+    return command
+
+
 def request_of(step):
     return STEPS[step].request
 

@@ -7,7 +7,7 @@ rule plan:
         definition=unhurried([DEFINITION, *RUN.definition_files]),
         data=data_files(RUN.files.awaited("train")),
     output:
-        update(f"{RESULT}/search/plan.json"),
+        update(results(result_files.plan_files(RUN.plan))),
     log:
         f"{RESULT}/logs/plan.log",
     localrule: True
@@ -19,4 +19,4 @@ rule plan:
     message:
         "Planning the search and sampling its trials"
     shell:
-        "{params.script} {params.search} --out={output:q} --log={log:q}"
+        "{params.script} {params.search} --out={output[0]:q} --log={log:q}"

@@ -5,11 +5,7 @@ rule select:
     input:
         flag("best"),
         plan=made_by("plan", results(["search/plan.json"])),
-        brackets=[
-            path
-            for number in BRACKETS
-            for path in made_by(f"bracket-{number}", results(result_folder.bracket_files(number)))
-        ],
+        brackets=made(results(result_files.search_files(RUN)[1:])),
         encoding=made(in_data(kept_encoding.told_files(CFG["preprocess"]))),
         raw=unhurried(kept_encoding.needed_files(CFG["preprocess"])),
     output:
@@ -25,7 +21,7 @@ rule select:
             request_of("best"),
             f"{TRAIN_ARGUMENTS} {arguments.encoding_arguments(RUN)}",
         ),
-        folders=listed(results([f"search/bracket-{number}" for number in BRACKETS])),
+        folders=listed(results([f"search/{step}" for step in RUN.plan.steps])),
         out=subpath(output[0], parent=True),
     message:
         "Picking the best model"

@@ -1,4 +1,4 @@
-# Hyperband, one job per slot of a rung, or for several slots where the rung is short. Which trial
+# One job per slot of a rung, or for several slots where the rung is short. Which trial
 # fills a promoted slot is found when its job runs, in the ranking of the rung before; the graph itself
 # is known beforehand.
 
@@ -7,15 +7,16 @@ rule trial:
     input:
         slots_flag,
         plan=made_by("plan", results(["search/plan.json"])),
+        before=stages_before,
         ranking=ranking_before,
         definition=unhurried([DEFINITION, *RUN.definition_files]),
         data=data_files(RUN.files.awaited("train")),
     output:
         update(f"{SLOTS}/{{job}}.json"),
     log:
-        f"{RESULT}/logs/trials/bracket-{{bracket}}/rung-{{rung}}/{{job}}.log",
+        f"{RESULT}/logs/trials/{KIND}-{{bracket}}/rung-{{rung}}/{{job}}.log",
     benchmark:
-        f"{RESULT}/logs/benchmarks/bracket-{{bracket}}/rung-{{rung}}/{{job}}.tsv"
+        f"{RESULT}/logs/benchmarks/{KIND}-{{bracket}}/rung-{{rung}}/{{job}}.tsv"
     conda:
         ENVIRONMENT
     threads: lambda wildcards: SIZES.slots_threads(len(slots_of_job(wildcards)))
@@ -33,7 +34,7 @@ rule trial:
             f"--ranking={shlex.quote(str(input.ranking))}" if input.ranking else ""
         ),
     message:
-        "Training job {wildcards.job} of rung {wildcards.rung}, bracket {wildcards.bracket}"
+        f"Training job {{wildcards.job}} of rung {{wildcards.rung}}, {KIND} {{wildcards.bracket}}"
     shell:
         "{params.script} --plan={input.plan:q} {params.ranking}"
         " --bracket={wildcards.bracket} --rung={wildcards.rung}"
@@ -44,11 +45,12 @@ rule ranking:
     input:
         ranking_flag,
         plan=made_by("plan", results(["search/plan.json"])),
+        before=stages_before,
         slots=jobs_of_rung,
     output:
         update(f"{SLOTS}.json"),
     log:
-        f"{RESULT}/logs/trials/bracket-{{bracket}}/rung-{{rung}}.log",
+        f"{RESULT}/logs/trials/{KIND}-{{bracket}}/rung-{{rung}}.log",
     localrule: True
     conda:
         ENVIRONMENT
@@ -56,7 +58,7 @@ rule ranking:
         script=script("rank", ranking_request),
         slots=lambda _, input: listed(input.slots),
     message:
-        "Ranking rung {wildcards.rung} of bracket {wildcards.bracket}"
+        f"Ranking rung {{wildcards.rung}} of {KIND} {{wildcards.bracket}}"
     shell:
         "{params.script} --plan={input.plan:q} --bracket={wildcards.bracket}"
         " --rung={wildcards.rung} --out={output:q} --log={log:q} --slots {params.slots:q}"

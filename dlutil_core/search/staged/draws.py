@@ -54,6 +54,7 @@ def chosen(
     pool: Sequence[dict[str, Any]],
     seen: Sequence[Seen],
     seed: int,
+    known: int = 0,
 ) -> list[dict[str, Any]]:
     """The configurations of a stage's trials, in order.
 
@@ -67,10 +68,12 @@ def chosen(
         All trials of the stages before.
     seed
         Of the model's bandwidths.
+    known
+        How many of the first plain ones are kept in any case, as those of `search.start` are.
     """
     if len(seen) < LEAST_SEEN:
         return list(plain)
-    is_plain = [j % PLAIN_EVERY == PLAIN_EVERY - 1 for j in range(len(plain))]
+    is_plain = [j < known or j % PLAIN_EVERY == PLAIN_EVERY - 1 for j in range(len(plain))]
     picks: list[dict[str, Any] | None] = [
         config if kept else None for config, kept in zip(plain, is_plain, strict=True)
     ]

@@ -10,12 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from dlutil_core.search.outcome import Scored, promoted, ranked
-from dlutil_core.search.plan import Bracket, Schedule, check_whole_number, hyperband, rungs_of
+from dlutil_core.search.plan import (
+    MODEL,
+    STAGED,
+    Bracket,
+    Schedule,
+    check_whole_number,
+    hyperband,
+    rungs_of,
+)
 
-STAGED = "staged"
 
-
-def staged(max_epochs: int, eta: int = 3) -> Schedule:
+def staged(max_epochs: int, eta: int = 3, sampler: str = MODEL) -> Schedule:
     """Schedule a staged search; its brackets are the stages, from 0 up.
 
     Where `max_epochs` is a power of `eta`, the stages of a smaller such search are the first ones
@@ -27,6 +33,8 @@ def staged(max_epochs: int, eta: int = 3) -> Schedule:
         `R`, the epochs of a trial that is never cut; at least 1.
     eta
         A rung's budget is `eta` times the one before; at least 2.
+    sampler
+        `model`: stages draw by what came of the ones before; `random`: without.
     """
     check_whole_number("max_epochs", max_epochs, least=1)
     check_whole_number("eta", eta, least=2)
@@ -43,7 +51,7 @@ def staged(max_epochs: int, eta: int = 3) -> Schedule:
         )
         first_trial += sizes[0]
         spent = total
-    return Schedule(STAGED, max_epochs, eta, tuple(stages))
+    return Schedule(STAGED, max_epochs, eta, tuple(stages), sampler=sampler)
 
 
 def caps_of(max_epochs: int, eta: int) -> list[int]:
