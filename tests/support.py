@@ -352,7 +352,7 @@ class Project:
 def planned_epochs(plan: dict[str, Any]) -> int:
     """Epochs that a search trains: a promoted trial continues from the rung before."""
     total = 0
-    for bracket in plan["brackets"]:
+    for bracket in plan.get("brackets") or plan["stages"]:
         before = 0
         for rung in bracket["rungs"]:
             total += rung["trials"] * (rung["epochs"] - before)

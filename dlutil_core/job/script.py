@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from dlutil_core.common.errors import UserError
@@ -46,29 +46,42 @@ def run_step(
         if arguments.request is None:
             make(arguments)
             return
-        request = Request.read(arguments.request)
-        make_step(request, lambda: make(arguments), began)
+        wanted = [(Request.read(arguments.request), lambda: make(arguments))]
+        make_steps(wanted, began)
 
     run(main, arguments)
 
 
-def make_step(request: Request, make: Callable[[], Made | None], began: float) -> None:
-    """Make a step's results unless they are there, and leave their identity.
+def make_steps(
+    wanted: Iterable[tuple[Request, Callable[[], Made | None]]], began: float | None = None
+) -> None:
+    """Make the results of a job's steps unless they are there, and leave their identities.
+
+    Identities come last of all: where the job fails, Snakemake puts back what was there before.
 
     Parameters
     ----------
+    wanted
+        What is wanted of each step, and what makes it.
     began
-        When its job began, in seconds.
+        When the first one began, in seconds; `None`: now.
     """
-    with owned_by(Owner.of_job(request.places.result)):
-        step = Step(request)
-        if step.is_done():
-            return
-        check_owner()
-        step.begin()
-        made = make() or Made()
-        step.finish(made.reads, made.files)
-        StepTimes.since(began).write(request.places.result, request.step)
+    ended: list[tuple[Step, Made, StepTimes]] = []
+    for request, make in wanted:
+        began = began or time.time()
+        with owned_by(Owner.of_job(request.places.result)):
+            step = Step(request)
+            if not step.is_done():
+                check_owner()
+                step.begin()
+                made = make() or Made()
+                ended.append((step, made, StepTimes.since(began)))
+        began = None
+    for step, made, times in ended:
+        request = step.request
+        with owned_by(Owner.of_job(request.places.result)):
+            step.finish(made.reads, made.files)
+            times.write(request.places.result, request.step)
 
 
 def run(function: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> None:

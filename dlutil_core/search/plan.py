@@ -9,6 +9,7 @@ many epochs it is trained to, in all.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -199,10 +200,14 @@ def _proposed(search: Path, stages: tuple[Bracket, ...]) -> dict[int, dict[str, 
     found: dict[int, dict[str, Any]] = {}
     for stage in stages:
         path = search.parent / result_folder.proposal(stage.number)
-        told = files.read_json(path)["trials"] if path.is_file() else []
-        if [entry["trial"] for entry in told] != list(stage.trials):
-            break
-        found |= {entry["trial"]: entry["config"] for entry in told}
+        # What a job needs is its input, and whole; what another search or damage left is none.
+        with suppress(UserError, KeyError, TypeError):
+            entries = files.read_json(path)["trials"]
+            told = {entry["trial"]: entry["config"] for entry in entries}
+            if list(told) == list(stage.trials):
+                found |= told
+                continue
+        break
     return found
 
 

@@ -62,7 +62,7 @@ CONFIGS: dict[str, tuple[Any, Any]] = {
 SEARCHES: dict[str, tuple[Any, Any]] = {
     "jobs": ("bracket", "trial"),
     "threads_per_trial": (1, 2),
-    "method": ("hyperband", "hyperband"),
+    "method": ("hyperband", "staged"),
 }
 LOST = (".", "metadata", "dlutil", "dlutil/requests", "dlutil/stale", "log", "incomplete")
 KILLS = ("everything, SIGKILL", "main process, SIGKILL", "job, SIGKILL", "everything, SIGTERM")

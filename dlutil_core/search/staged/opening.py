@@ -5,13 +5,13 @@ Each is a step of its own all the same, so that what is there does not depend on
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.run_spec import RunSpec
-from dlutil_core.job.script import make_step
+from dlutil_core.job.script import make_steps
 from dlutil_core.job.step import Made, Request
 from dlutil_core.search.bracket import run_bracket
 from dlutil_core.search.plan import Plan
@@ -33,16 +33,19 @@ def run_opening(
         How many trials are trained side by side.
     """
     loaded = LoadedRun(spec)
-    for path in requests:
-        request, began = Request.read(path), time.time()
-        kind, _, number = request.step.rpartition("-")
-        folder = plan.parent / f"stage-{number}"
-        stage = int(number)
 
-        def proposed(stage: int = stage, folder: Path = folder) -> None:
-            propose(plan, draws, stage, folder / "trials.json")
+    def trained(stage: int, folder: Path) -> Made:
+        return Made(run_bracket(loaded, Plan.read(plan), stage, workers, folder))
 
-        def trained(stage: int = stage, folder: Path = folder) -> Made:
-            return Made(run_bracket(loaded, Plan.read(plan), stage, workers, folder))
+    def wanted() -> Iterator[tuple[Request, Callable[[], Made | None]]]:
+        for path in requests:
+            request = Request.read(path)
+            kind, _, number = request.step.rpartition("-")
+            stage = int(number)
+            folder = plan.parent / f"stage-{stage}"
+            if kind == "propose":
+                yield request, partial(propose, plan, draws, stage, folder / "trials.json")
+            else:
+                yield request, partial(trained, stage, folder)
 
-        make_step(request, proposed if kind == "propose" else trained, began)
+    make_steps(wanted())
