@@ -67,9 +67,11 @@ def make_steps(
         When the first one began, in seconds; `None`: now.
     """
     ended: list[tuple[Step, Made, StepTimes]] = []
+    owner: Owner | None = None
     for request, make in wanted:
         began = began or time.time()
-        with owned_by(Owner.of_job(request.places.result)):
+        owner = owner or Owner.of_job(request.places.result)
+        with owned_by(owner):
             step = Step(request)
             if not step.is_done():
                 check_owner()
@@ -77,11 +79,10 @@ def make_steps(
                 made = make() or Made()
                 ended.append((step, made, StepTimes.since(began)))
         began = None
-    for step, made, times in ended:
-        request = step.request
-        with owned_by(Owner.of_job(request.places.result)):
+    with owned_by(owner):
+        for step, made, times in ended:
             step.finish(made.reads, made.files)
-            times.write(request.places.result, request.step)
+            times.write(step.request.places.result, step.request.step)
 
 
 def run(function: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> None:
