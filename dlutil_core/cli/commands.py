@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("run", help="search, test and predict (dlutil run --help)", add_help=False)
     plan = commands.add_parser("plan", help="print brackets, rungs, trials and epochs of a config")
     plan.add_argument("config", type=Path, metavar="CONFIG", help="a config.yaml")
+    plan.add_argument("--hours", type=float, metavar="H", help="print the search that fits")
+    plan.add_argument("--cores", type=int, metavar="N", help="for --hours: cores (all)")
     plan.set_defaults(function=_plan)
     watch = commands.add_parser("watch", help="a live view of a search")
     watch.add_argument("result", type=Path, metavar="RESULT_DIR")
@@ -59,6 +62,16 @@ def _plan(arguments: argparse.Namespace) -> None:
     from dlutil_core.run.config import read_config
 
     config = read_config(arguments.config)
+    if arguments.hours is not None:
+        from dlutil_core.cli.plan_hours import hours_text
+        from dlutil_core.common.logs import start_logging
+
+        start_logging(None)
+        cores = len(os.sched_getaffinity(0)) if arguments.cores is None else arguments.cores
+        print(hours_text(config, arguments.hours, cores))
+        return
+    if arguments.cores is not None:
+        raise UserError("--cores is for --hours; give both")
     print(plan_text(config, Path(str(config.get("result", "results")))))
 
 

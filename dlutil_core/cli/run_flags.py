@@ -69,7 +69,7 @@ def config_of(flags: argparse.Namespace, environment: Mapping[str, str]) -> dict
     search = config["search"] = dict(config.get("search") or {})
     if flags.debug:
         config |= {"result": str(Path(config["result"], "debug")), "batch_size": 2}
-        search |= {"method": "hyperband", "max_epochs": 1}
+        search |= {"method": "hyperband", "max_epochs": 1, "sampler": None}
     if flags.config is None:
         analysis = RunConfig(config).analysis
         config["env"] = {n: environment[n] for n in analysis.environment if n in environment}

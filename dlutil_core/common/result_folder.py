@@ -82,6 +82,10 @@ RUN_NOTE = "logs/run.json"
 RUN_PAGE = "logs/run.html"
 """When it worked, how long and on what."""
 
+MEASURED = "logs/measured.json"
+EXPECTED = "logs/expected.json"
+"""How long an epoch takes, and the searches that were expected to fit (`dlutil plan --hours`)."""
+
 TIMES = "times"
 """The folder below `logs/` with the times of each step's last job."""
 

@@ -1,4 +1,7 @@
-"""When a step's job worked, how long and on what: `logs/times/<step>.json`, which is no result."""
+"""When a step's job worked, how long and on what: `logs/times/<step>.json`, which is no result.
+
+And how long a search was expected to take, where `dlutil plan --hours` was asked.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from typing import Any
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_json, write_json
-from dlutil_core.common.result_folder import step_times
+from dlutil_core.common.result_folder import EXPECTED, step_times
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,51 @@ class StepTimes:
             return cls(**found)
         except (UserError, TypeError):
             return None
+
+
+@dataclass(frozen=True)
+class Expected:
+    """How long a search was expected to take.
+
+    Parameters
+    ----------
+    settings
+        Those of its plan.
+    cores
+        How many it was to have.
+    seconds
+        From the first job of the search to its last.
+    """
+
+    settings: dict[str, Any]
+    cores: int
+    seconds: float
+
+    @staticmethod
+    def write(result: str, told: list[Expected]) -> None:
+        """Keep what was told, in place of what was told before."""
+        Path(result, EXPECTED).parent.mkdir(parents=True, exist_ok=True)
+        write_json(Path(result, EXPECTED), [asdict(one) for one in told])
+
+    @classmethod
+    def read(cls, result: str, settings: dict[str, Any]) -> Expected | None:
+        """What was told of a search with these settings; `None` where nothing was."""
+        with suppress(UserError, OSError, TypeError):
+            told = [cls(**one) for one in read_json(Path(result, EXPECTED))]
+            return next((one for one in told if one.settings == settings), None)
+        return None
+
+
+def seconds_of_jobs(result: str, steps: list[str], since: float) -> float | None:
+    """From the beginning of the first of these steps' jobs to the end of the last.
+
+    `None` unless each of them worked since then.
+    """
+    found = [StepTimes.read(result, step) for step in steps]
+    worked = [times for times in found if times is not None and times.began >= since]
+    if not worked or len(worked) < len(steps):
+        return None
+    return max(t.began + t.seconds for t in worked) - min(t.began for t in worked)
 
 
 def processor() -> str:

@@ -220,7 +220,7 @@ def sentence(error: Any) -> str:
         return f"key '{key + '.' if key else ''}{missing}' is missing; {_described(error, missing)}"
     wanted = {
         "type": lambda v: f"must be {_types(v)}",
-        "enum": lambda v: f"must be one of {', '.join(dict.fromkeys(str(x) for x in v))}",
+        "enum": lambda v: f"must be one of {_values(v)}",
         "minimum": lambda v: f"must be at least {v}",
         "exclusiveMinimum": lambda v: f"must be larger than {v}",
         "maximum": lambda v: f"must be at most {v}",
@@ -235,6 +235,11 @@ def sentence(error: Any) -> str:
 def _described(error: Any, name: str) -> str:
     described = str(error.schema["properties"][name]["description"])
     return f"it is: {described[0].lower()}{described[1:].rstrip('.')}"
+
+
+def _values(values: list[Any]) -> str:
+    told = ", ".join(dict.fromkeys(str(x) for x in values if x is not None))
+    return f"{told} or empty" if None in values else told
 
 
 def _types(names: str | list[str]) -> str:

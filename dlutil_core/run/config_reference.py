@@ -30,7 +30,9 @@ def table() -> str:
 def values_of(part: dict[str, Any]) -> str:
     """What a key may be, in a few words."""
     if "enum" in part:
-        return " \\| ".join(f"`{value}`" for value in dict.fromkeys(map(str, part["enum"])))
+        told = dict.fromkeys(str(value) for value in part["enum"] if value is not None)
+        text = " \\| ".join(f"`{value}`" for value in told)
+        return f"{text} or empty" if None in part["enum"] else text
     kinds = part.get("type", "any")
     listed = kinds if isinstance(kinds, list) else [kinds]
     text = " or ".join("empty" if kind == "null" else kind for kind in listed)

@@ -17,6 +17,8 @@ from dlutil_core.common.logs import ERROR_PREFIX, note_what_is_told
 from dlutil_core.common.result_folder import RUN_NOTE
 from dlutil_core.common.run_lock import RunLock
 from dlutil_core.common.shown_text import shown
+from dlutil_core.common.wording import counted
+from dlutil_core.job.times import Expected, seconds_of_jobs
 from dlutil_core.run.judge import Judge
 from dlutil_core.run.requests import Requests
 from dlutil_core.run.run_config import RunConfig
@@ -77,6 +79,18 @@ class Lifecycle:
             sys.exit(f"{ERROR_PREFIX}{changed}")
         for line in summary(self.run):
             say(line)
+        self._compare_with_expected()
+
+    def _compare_with_expected(self) -> None:
+        """Say how long the search took, where it was planned for some hours."""
+        plan, result = self.run.plan, self.run.result
+        expected = Expected.read(result, plan.settings) if self.run.trains else None
+        took = seconds_of_jobs(result, plan.steps, self.began) if expected else None
+        if expected is not None and took is not None:
+            say(
+                f"The search took {took / 60:.3g} min; dlutil plan --hours expected about "
+                f"{expected.seconds / 60:.3g} min on {counted(expected.cores, 'core')}"
+            )
 
     def _write_page(self, failed: bool) -> None:
         """Tell when and where it worked; a page that cannot be written ends no run."""

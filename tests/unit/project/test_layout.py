@@ -27,6 +27,7 @@ LINT = "from importlinter.cli import lint_imports_command as check; check()"
 WITHOUT_TORCH = [
     "dlutil_core",
     "dlutil_core.cli.commands",
+    "dlutil_core.cli.plan_hours",
     "dlutil_core.cli.plan_text",
     "dlutil_core.cli.run",
     "dlutil_core.fingerprint.analysis",
@@ -44,6 +45,8 @@ WITHOUT_TORCH = [
     "dlutil_core.run.warnings",
     "dlutil_core.search.rung_jobs",
     "dlutil_core.search.sampling",
+    "dlutil_core.search.staged.opening",
+    "dlutil_core.search.staged.proposals",
     "dlutil_core.search.winner",
     "dlutil_core.trained.provenance",
     "dlutil_core.watch.live",
@@ -51,8 +54,8 @@ WITHOUT_TORCH = [
 """What starts in a moment: whoever imports these waits for no torch."""
 
 SCRIPTS_WITHOUT_TORCH = [
-    *("bracket", "manifest", "plan", "plot", "preprocess", "prune", "rank", "report"),
-    *("select_best", "train_slots"),
+    *("bracket", "manifest", "opening", "plan", "plot", "preprocess", "propose", "prune", "rank"),
+    *("report", "select_best", "train_slots"),
 ]
 """Scripts that learn whether their step is done before torch is loaded, if they load it at all."""
 

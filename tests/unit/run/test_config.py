@@ -64,7 +64,15 @@ def test_a_single_pattern_and_values_of_variables_become_texts() -> None:
         ({"search": {"max_epochs": 2.5}}, ["search.max_epochs is 2.5", "a whole number"]),
         ({"search": {"max_epochs": "9"}}, ["search.max_epochs is '9'", "a whole number"]),
         ({"search": {"eta": 1}}, ["search.eta is 1", "at least 2"]),
-        ({"search": {"method": "random"}}, ["search.method is 'random'", "hyperband, fixed"]),
+        (
+            {"search": {"method": "random"}},
+            ["search.method is 'random'", "hyperband, staged, fixed"],
+        ),
+        ({"search": {"sampler": "model"}}, ["search.sampler is model", "set method: staged"]),
+        (
+            {"search": {"method": "staged", "sampler": "tpe"}},
+            ["search.sampler is 'tpe'", "must be one of model, random or empty"],
+        ),
         ({"search": {"method": "fixed"}}, ["search.config is empty", "config: {lr: 0.001}"]),
         ({"search": 3}, ["search is 3", "a mapping"]),
         ({"seed": -1}, ["seed is -1", "at least 0"]),

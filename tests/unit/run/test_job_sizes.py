@@ -100,6 +100,15 @@ def test_a_bracket_gets_its_part_of_the_machine_or_what_the_config_says() -> Non
     assert found.bracket_threads(None) == 6
 
 
+def test_a_stage_gets_the_whole_machine_and_the_first_three_are_one_job() -> None:
+    staged = sizes(search={"method": "staged", "max_epochs": 27})
+    assert staged.bracket_threads(16) == 16
+    assert staged.opening == [0, 1, 2]
+    assert sizes(search={"method": "staged", "max_epochs": 3}).opening == [0, 1]
+    assert sizes(search={"method": "staged", "jobs": "trial"}).opening == []
+    assert sizes(search={"method": "hyperband"}).opening == []
+
+
 # Runs Snakemake and tells the most memory that it took, in KB.
 MEASURED = """
 import resource, subprocess, sys
