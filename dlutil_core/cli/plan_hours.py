@@ -107,8 +107,9 @@ def hours_text(config: dict[str, Any], hours: float, cores: int) -> str:
 
 def _lines(fitting: list[Schedule], told: list[Expected]) -> Iterator[str]:
     for made, expected in zip(fitting, told, strict=True):
+        line = ", ".join(f"{name}: {value}" for name, value in made.settings.items())
         yield (
-            f"    search: {{method: {made.method}, max_epochs: {made.max_epochs}}}  # about "
+            f"    search: {{{line}}}  # about "
             f"{duration(expected.seconds)}, {counted(made.trial_count, 'trial')}, "
             f"{counted(made.epochs, 'epoch')}"
         )

@@ -35,7 +35,7 @@ def test_a_search_that_fits_is_told_and_compared(tmp_path: Path) -> None:
     assert len(project.epochs()) == 4, "two trials of two epochs"
     measured = json.loads((project.result / "logs" / "measured.json").read_text())
     assert measured["epoch"] >= 0.2
-    told = [int(n) for n in re.findall(r"method: staged, max_epochs: (\d+)\}", done.stdout)]
+    told = [int(n) for n in re.findall(r"method: staged, max_epochs: (\d+), eta: 3", done.stdout)]
     assert told and told[-1] in (1, 3, 9, 27, 81), done.stdout
     # On so many cores a search takes its rungs' epochs one after the other.
     assert measured["epoch"] * told[0] <= 72

@@ -7,7 +7,8 @@ rule plan:
         definition=unhurried([DEFINITION, *RUN.definition_files]),
         data=data_files(RUN.files.awaited("train")),
     output:
-        update(results(result_files.plan_files(RUN.plan))),
+        plan=update(f"{RESULT}/search/plan.json"),
+        draws=[update(path) for path in results(result_files.plan_files(RUN.plan)[1:])],
     log:
         f"{RESULT}/logs/plan.log",
     localrule: True
@@ -19,4 +20,4 @@ rule plan:
     message:
         "Planning the search and sampling its trials"
     shell:
-        "{params.script} {params.search} --out={output[0]:q} --log={log:q}"
+        "{params.script} {params.search} --out={output.plan:q} --log={log:q}"
