@@ -4,7 +4,8 @@
 
 All contestants train the same network with the same optimizer on the same data in one process, in
 turn. The bare loop indexes with `randperm` and computes no metrics; `fit` computes the contract's
-metrics of every batch. 'prepared batches' is the floor: no indexing at all.
+metrics of every batch. 'prepared batches' is the floor: no indexing at all. 'fit with MotifScan'
+looks the filters' responses up, which the others convolve.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ PEER_EVERY = 3
 """Peers are slower and no goal is about them: they run in every third round."""
 EVALUATIONS = 3
 """Passes of an evaluation, which are short."""
+SCAN = "fit with MotifScan"
 TRAINER_EPOCHS = 4
 """Epochs of a Lightning run, so that what it sets up before the first counts less."""
 
@@ -51,14 +53,23 @@ class Regression(base_model.RegressionModel):
 class Convolution(base_model.ClassificationModel):
     """128 filters of width 24 on 101 bp of DNA, with the accuracy of every batch."""
 
+    def features(self) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(4, 128, (1, 24)), nn.ReLU(), nn.AdaptiveMaxPool2d(1))
+
     def init_model(self) -> None:  # type: ignore[override]
-        features = nn.Sequential(nn.Conv2d(4, 128, (1, 24)), nn.ReLU(), nn.AdaptiveMaxPool2d(1))
         classifier = nn.Sequential(nn.Linear(128, 32), nn.ReLU(), nn.Linear(32, 2))
-        network = base_model.ConvClassificationNetwork(features, classifier)
+        network = base_model.ConvClassificationNetwork(self.features(), classifier)
         super().init_model(network, optim.Adam(network.parameters(), lr=1e-3))
 
     def get_hyperband_reward(self, result: Any) -> float:
         return -float(result["train_loss"])
+
+
+class Scan(Convolution):
+    """The same network, its filters' responses looked up."""
+
+    def features(self) -> nn.Module:
+        return base_model.MotifScan(128, 24)
 
 
 class Logits(nn.Module):
@@ -92,10 +103,10 @@ class Task:
         self.x_t = torch.from_numpy(self.x).to(device)
         self.y_t = torch.from_numpy(self.y).to(device)
 
-    def made(self) -> Any:
+    def made(self, model: type | None = None) -> Any:
         """A new model; all contestants begin alike."""
         torch.manual_seed(1)
-        return self.model({}, device=self.device)
+        return (model or self.model)({}, device=self.device)
 
 
 def hand_written(task: Task, batches: Batches) -> Callable[[], object]:
@@ -150,9 +161,9 @@ def data_loader(task: Task, workers: int) -> Batches:
     return batches
 
 
-def fit(task: Task) -> Callable[[], object]:
+def fit(task: Task, kind: type | None = None) -> Callable[[], object]:
     """dlutil, metrics included."""
-    model = task.made()
+    model = task.made(kind)
     data = batch_generator.MatrixBatchGenerator(task.x, task.y, BATCH, shuffle=True)
     return lambda: model.fit(data)
 
@@ -235,6 +246,7 @@ def contestants(task: Task, peers: list[str]) -> list[harness.Contestant]:
     made = [
         one("bare loop", hand_written(task, indexed(task))),
         one("fit", fit(task)),
+        *([one(SCAN, fit(task, Scan))] if task.model is Convolution else []),
         one("prepared batches", hand_written(task, prepared(task))),
         one("DataLoader, 0 workers", hand_written(task, data_loader(task, 0)), PEER_EVERY),
         one("DataLoader, 2 workers", hand_written(task, data_loader(task, 2)), PEER_EVERY),
@@ -265,6 +277,9 @@ def measure(
     harness.print_speeds(everyone, bare, "samples/s")
     speeds = harness.speed_ratios(named["fit"], bare)
     harness.goal(f"{title}: fit, of the bare loop", speeds, bound, at_least=True)
+    if SCAN in named and task.device == "cpu" and threads == 1:
+        faster = harness.speed_ratios(named[SCAN], bare)
+        harness.goal(f"{title}: {SCAN}, of the bare loop", faster, 3.2, at_least=True)
     forward = harness.speed_ratios(named["evaluate"], named["training's forward"])
     harness.goal(f"{title}: evaluate, of training's forward", forward, 0.9, at_least=True)
 

@@ -3,6 +3,7 @@
 from dlutil_core.model.base import BaseModel
 from dlutil_core.model.constraints import MaxNormConstraint
 from dlutil_core.model.models import ClassificationModel, RegressionModel
+from dlutil_core.model.motif_scan import MotifScan
 from dlutil_core.model.networks import ConvClassificationNetwork, ConvRegressionNetwork
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "ConvClassificationNetwork",
     "ConvRegressionNetwork",
     "MaxNormConstraint",
+    "MotifScan",
     "RegressionModel",
 ]

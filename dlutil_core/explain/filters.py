@@ -1,4 +1,4 @@
-"""What the filters of the first convolution respond to, as motifs.
+"""What the filters of the first convolution (or `MotifScan`) respond to, as motifs.
 
 For each filter, the subsequences at which it responds with more than half of its highest response
 over all sequences are laid on top of each other (Alipanahi et al. 2015, Nature Biotechnology 33,
@@ -21,6 +21,7 @@ from torch.nn.grad import conv1d_weight
 
 from dlutil_core.explain.motifs import Motif
 from dlutil_core.explain.target import BATCH, Target
+from dlutil_core.model.motif_scan import MotifScan
 
 THRESHOLD = 0.5
 """A site is where a filter responds with more than this share of its highest response."""
@@ -92,6 +93,10 @@ def _seen(
     convolution: Convolution, see: Callable[[torch.Tensor, torch.Tensor], Any]
 ) -> Iterator[None]:
     """Call `see(input, output)` at each pass; an answer that is not `None` replaces the output."""
+    if isinstance(convolution, MotifScan):
+        with convolution.seen(see):
+            yield
+        return
     handle = convolution.register_forward_hook(lambda _, inputs, output: see(inputs[0], output))
     try:
         yield
@@ -151,7 +156,8 @@ def _influence(
 ) -> np.ndarray:
     """Mean absolute change `(F,)` of the target when a filter is held at its mean response."""
     columns = target.columns(x)
-    reference = target.scores(x, columns)
+    with _seen(convolution, lambda *_: None):  # in the same way, so that nothing is no influence
+        reference = target.scores(x, columns)
     found = np.zeros(len(mean))
     for number, value in enumerate(mean):
 

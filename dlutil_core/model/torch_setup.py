@@ -58,7 +58,7 @@ def keep_freed_memory() -> None:
     """Let the C library keep freed memory for the next batch instead of giving it back.
 
     A convolution's activations are tens of megabytes; giving them back to the system after every
-    batch and getting them again, page by page, cost a tenth of the time of the CTCF example.
+    batch and getting them again, page by page, cost a tenth of the time of a search on them.
     """
     m_trim_threshold, m_mmap_threshold = -1, -3  # malloc.h of the GNU C library
     try:

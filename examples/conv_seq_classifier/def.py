@@ -3,7 +3,6 @@
 import os
 import random
 
-import torch
 from torch import nn, optim
 
 from dlutil_core import base_model, batch_generator, constraints
@@ -41,21 +40,8 @@ def get_config():
     }
 
 
-class BothStrands(nn.Module):
-    """How well each filter matches a sequence: its maximum over all positions of both strands."""
-
-    def __init__(self, filters, width=24):
-        super().__init__()
-        self.convolution = nn.Conv2d(4, filters, (1, width))
-        self.strand = nn.Sequential(self.convolution, nn.ReLU(), nn.AdaptiveMaxPool2d(1))
-
-    def forward(self, x):
-        # Rows are A, C, G, T: turning rows and positions around gives the reverse complement.
-        return torch.maximum(self.strand(x), self.strand(x.flip(1, 3)))
-
-
 class Model(base_model.ClassificationModel):
-    """Filters of 24 letters, max pooling, a dense layer of 32 with dropout, two classes."""
+    """Filters of 24 letters over both strands, a dense layer of 32 with dropout, two classes."""
 
     def init_model(self):
         config = self.config
@@ -65,7 +51,7 @@ class Model(base_model.ClassificationModel):
             nn.Dropout(config["dropout"]),
             nn.Linear(32, 2),
         )
-        features = BothStrands(config["filters"])
+        features = base_model.MotifScan(config["filters"], width=24, strands="both")
         network = base_model.ConvClassificationNetwork(features, classifier)
         optimizer = optim.Adam(network.parameters(), lr=config["learning_rate"])
         limits = [constraints.MaxNormConstraint(config["max_norm"], "classifier.*")]

@@ -13,7 +13,7 @@ Written by `dlutil init` as a start: it is yours to change.
 import os
 import random
 
-{imports}from torch import nn, optim
+from torch import nn, optim
 
 from dlutil_core import base_model, batch_generator
 
@@ -54,21 +54,6 @@ TABLE_SPACE = """\
         "hidden": random.choice([16, 32, 64, 128]),
 """
 
-STRANDS = '''
-class Motifs(nn.Module):
-    """How well each filter matches a sequence: its maximum over all positions of both strands."""
-
-    def __init__(self, filters, width):
-        super().__init__()
-        # Inputs are (N, 4, 1, L): a row for each of A, C, G and T.
-        convolution = nn.Conv2d(4, filters, (1, width), padding=(0, width // 2))
-        self.strand = nn.Sequential(convolution, nn.ReLU(), nn.AdaptiveMaxPool2d(1))
-
-    def forward(self, x):
-        # Turning letters and positions around gives the reverse complement.
-        return torch.maximum(self.strand(x), self.strand(x.flip(1, 3)))
-
-'''
 LETTERS = '''
 def Motifs(filters, width):
     """How well each filter matches a sequence: its maximum over all positions."""
@@ -91,7 +76,7 @@ class Model(base_model.{base}):
 
     def init_model(self):
         config = self.config
-        features = {features}
+{what}        features = {features}
         head = nn.Sequential(
             nn.Linear({width}, {hidden}),
             nn.ReLU(),
@@ -103,7 +88,16 @@ class Model(base_model.{base}):
         super().init_model(network, optimizer{more})
 '''
 
-DEPTHS = {"dna": 4, "rna": 4, "protein": 20}
+SCAN = """\
+base_model.MotifScan(
+            config["filters"], config["width"], padding=config["width"] // 2, strands="{strands}"
+        )"""
+WHAT = """\
+        # How well each filter matches a sequence (N, 4, 1, L), at its best place{where}.
+"""
+
+STRANDS = {"dna": "both", "rna": "one"}
+RESIDUES = 20
 WIDTHS = {"dna": [11, 15, 19], "rna": [7, 9, 11], "protein": [5, 7, 9]}
 
 
@@ -121,15 +115,12 @@ def definition_text(alphabet: str | None, columns: int, task: Task, title: str) 
     title
         A sentence on what it is.
     """
-    imports = "import torch\n" if alphabet == "dna" else ""
     space = TABLE_SPACE
     if alphabet is not None:
         space = SEQUENCE_SPACE.format(widths=WIDTHS[alphabet])
-    text = HEAD.format(title=title, imports=imports, space=space)
-    if alphabet == "dna":
-        text += STRANDS
-    elif alphabet is not None:
-        text += LETTERS.format(depth=DEPTHS[alphabet])
+    text = HEAD.format(title=title, space=space)
+    if alphabet == "protein":
+        text += LETTERS.format(depth=RESIDUES)
     if task.kind == NUMBERS:
         text += SCALED.format(centre=list(task.centre), spread=list(task.spread))
     return text + _model(alphabet, columns, task)
@@ -138,23 +129,35 @@ def definition_text(alphabet: str | None, columns: int, task: Task, title: str) 
 def _model(alphabet: str | None, columns: int, task: Task) -> str:
     numbers = task.kind == NUMBERS
     kind = "Regression" if numbers else "Classification"
-    sequences = alphabet is not None
     names = ", ".join(task.names[:10]) + (", …" if len(task.names) > 10 else "")
     names = names.encode("ascii", "replace").decode() if not names.isprintable() else names
     return MODEL.format(
         base=f"{kind}Model",
         told=_told(task),
-        features='Motifs(config["filters"], config["width"])'
-        if sequences
-        else f"nn.Sequential(nn.Flatten(), nn.BatchNorm1d({columns}))  # columns of one scale",
-        width='config["filters"]' if sequences else columns,
-        hidden="64" if sequences else 'config["hidden"]',
+        what=_what(alphabet),
+        features=_features(alphabet, columns),
+        width=columns if alphabet is None else 'config["filters"]',
+        hidden='config["hidden"]' if alphabet is None else "64",
         outputs=task.outputs,
         comment=f"  # {names}" if names else "",
         scaled="            Scaled(),\n" if numbers else "",
         network=f"Conv{kind}Network",
         more=", multi_label=True" if task.kind == LABELS else "",
     )
+
+
+def _what(alphabet: str | None) -> str:
+    if alphabet not in STRANDS:
+        return ""
+    return WHAT.format(where=" on either strand" if STRANDS[alphabet] == "both" else "")
+
+
+def _features(alphabet: str | None, columns: int) -> str:
+    if alphabet is None:
+        return f"nn.Sequential(nn.Flatten(), nn.BatchNorm1d({columns}))  # columns of one scale"
+    if alphabet not in STRANDS:
+        return 'Motifs(config["filters"], config["width"])'
+    return SCAN.format(strands=STRANDS[alphabet])
 
 
 def _told(task: Task) -> str:

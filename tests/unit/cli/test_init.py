@@ -39,6 +39,7 @@ def test_letters_tell_the_alphabet_and_texts_are_classes(here: Path) -> None:
     found, text = made("--sequences", "a.tsv")
     assert found["alphabet"] == "rna" and found["sequences"] == "../a.tsv"
     assert "nn.Linear(64, 2),  # x, y" in text and "ClassificationModel" in text
+    assert 'strands="one"' in text
 
 
 def test_chromosomes_are_taken_where_all_headers_tell_them(here: Path) -> None:
@@ -48,7 +49,7 @@ def test_chromosomes_are_taken_where_all_headers_tell_them(here: Path) -> None:
     split = found["split"]
     assert isinstance(split, dict) and split["by"] == "chromosome"
     assert not set(split["valid"]) & set(split["test"]) and found["negatives"] == "shuffle"
-    assert "x.flip(1, 3)" in text
+    assert 'strands="both"' in text and "import torch\n" not in text
 
 
 def test_numbers_are_regression_on_their_scale(here: Path) -> None:

@@ -101,6 +101,41 @@ def test_sites_of_the_other_strand_count_where_the_network_reads_it() -> None:
     assert both.sites > alone.sites
 
 
+class ScanNetwork(nn.Module):
+    """`SiteNetwork` with its responses looked up."""
+
+    def __init__(self, dense: SiteNetwork) -> None:
+        super().__init__()
+        padding, strands = dense.convolution.padding[1], "both" if dense.both else "one"
+        self.scan = base_model.MotifScan(2, len(SITE), padding=padding, strands=strands)
+        self.scan.load_state_dict(dense.convolution.state_dict())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scan(x)[:, 0, 0, 0] * 2
+
+
+@pytest.mark.parametrize(("padding", "both"), [(0, False), (3, True)])
+def test_a_motif_scan_is_explained_as_the_dense_network_is(padding: int, both: bool) -> None:
+    x, _ = planted()
+    network = SiteNetwork(padding, both)
+    torch.manual_seed(4)
+    with torch.no_grad():  # no two windows that respond alike
+        network.convolution.weight += 0.01 * torch.randn_like(network.convolution.weight)
+    dense, scan = Target(model_of(network)), Target(model_of(ScanNetwork(network)))
+    pairs = zip(filters(dense, x), filters(scan, x), strict=True)
+    for expected, found in pairs:
+        assert found.number == expected.number
+        assert (found.motif.counts == expected.motif.counts).all()
+        assert (found.highest, found.influence) == pytest.approx(
+            (expected.highest, expected.influence)
+        )
+    for method in attribution.METHODS:
+        explain = getattr(attribution, method)
+        assert explain(scan, x[:6]) == pytest.approx(explain(dense, x[:6]), abs=1e-5), method
+        assert np.abs(explain(scan, x[:6])).sum() > 0
+    assert scan.scores(x) == pytest.approx(dense.scores(x), abs=1e-5)
+
+
 def test_conv1d_and_networks_without_one() -> None:
     class Squeezed(nn.Module):
         def __init__(self) -> None:
