@@ -1,4 +1,4 @@
-"""The command `dlutil`: init, run, plan, watch, export, compare, predict."""
+"""The command `dlutil`: init, run, plan, watch, export, compare, predict, verify."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from dlutil_core.cli import compare, predict
+from dlutil_core.cli import compare, predict, verify
 from dlutil_core.cli.start import init
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.shown_text import shown
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(function=_export)
     compare.add_parser(commands)
     predict.add_parser(commands)
+    verify.add_parser(commands)
     place = commands.add_parser("workflow", help="print the folder of the Snakefile and profiles")
     place.set_defaults(function=_workflow)
     return parser
