@@ -21,11 +21,20 @@ from dlutil_core.common.errors import UserError
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.model.checkpoint import content_hash, read_checkpoint, write_checkpoint
 from dlutil_core.search import leaderboard
-from dlutil_core.search.outcome import CRASHED, OUT_OF_MEMORY
+from dlutil_core.search.outcome import (
+    CRASHED,
+    DIVERGED,
+    OK,
+    OUT_OF_MEMORY,
+    Outcome,
+    outcome,
+    promoted,
+    ranked,
+)
 from dlutil_core.search.plan import Plan, Trial
 from dlutil_core.search.restored import difference
 from dlutil_core.search.trainer import MACHINE, Trainer
-from dlutil_core.search.trial_folder import EpochRow, Record, TrialFolder
+from dlutil_core.search.trial_folder import EpochRow, Failure, Record, TrialFolder
 from dlutil_core.search.trial_key import memo_of, trial_key
 from dlutil_core.search.trial_reads import TrialReads
 from dlutil_core.verify.segments import Segment, sample, segments_of
@@ -54,8 +63,15 @@ class Recorded:
     @property
     def fails(self) -> bool:
         """Whether another epoch was begun in which it failed, which can be seen again."""
-        raised = self.status not in ("ok", "diverged")
+        raised = self.status not in (OK, DIVERGED)
         return raised and self.status not in NOT_REPEATABLE
+
+    def outcome(self, budget: int, patience: int | None) -> Outcome | None:
+        """What came of it at a budget; `None` where epochs are missing."""
+        failure = None
+        if self.status not in (OK, DIVERGED):
+            failure = Failure(len(self.rows) + 1, self.status, self.message)
+        return outcome(self.trial.number, Record(self.rows, failure), budget, patience)
 
     @property
     def end(self) -> int:
@@ -135,6 +151,24 @@ class Retraining:
             if memo.folder.is_dir():
                 yield from self._memo_differences(memo, one)
 
+    def ranking_differences(self) -> Iterator[str]:
+        """Leaderboards that do not follow from the histories beside them."""
+        patience = self.loaded.spec.options.early_stop
+        for bracket in self.plan.brackets:
+            name = f"{result_folder.bracket(bracket.number)}/{result_folder.LEADERBOARD}"
+            standings: list[leaderboard.Standing] = []
+            running = list(bracket.trials)
+            for i, rung in enumerate(bracket.rungs):
+                found = [self.recorded[j].outcome(rung.budget, patience) for j in running]
+                order = ranked(one for one in found if one is not None)
+                trials = dict(enumerate(self.plan.trials))
+                standings += leaderboard.rung_standings(bracket, i, order, trials)
+                running = promoted(order, bracket.slots_after(i))
+            again = self.scratch / "leaderboard.csv"
+            leaderboard.write_rungs(again, standings)
+            if again.read_bytes() != (self.result / name).read_bytes():
+                yield f"{name}: does not follow from the histories of its trials"
+
     def _memo_differences(self, memo: TrialFolder, one: Recorded) -> Iterator[str]:
         told = result_folder.trial(one.trial.number)
         record = memo.record()
@@ -168,7 +202,8 @@ class Retraining:
         stored = {j: self.stored(j) for j in self.recorded}
         every = segments_of({j: one.end for j, one in self.recorded.items()}, stored)
         chosen = sample(every, share, seed)
-        found = [*self.memo_differences(), *filter(None, self.differences(chosen, workers))]
+        found = [*self.memo_differences(), *self.ranking_differences()]
+        found += filter(None, self.differences(chosen, workers))
         epochs = [sum(s.epochs for s in part) for part in (every, chosen)]
         return Retrained(len(every), epochs[0], len(chosen), epochs[1], found)
 
