@@ -29,10 +29,10 @@ from dlutil_core.search.outcome import (
     Outcome,
     outcome,
     promoted,
-    ranked,
 )
 from dlutil_core.search.plan import Plan, Trial
 from dlutil_core.search.restored import difference
+from dlutil_core.search.staged.earlier import Earlier
 from dlutil_core.search.trainer import MACHINE, Trainer
 from dlutil_core.search.trial_folder import EpochRow, Failure, Record, TrialFolder
 from dlutil_core.search.trial_key import memo_of, trial_key
@@ -91,14 +91,15 @@ class Retrained:
 
 
 def recorded_trials(result: Path, plan: Plan) -> dict[int, Recorded]:
-    """What the folders of brackets say of each trial."""
-    found = {}
-    for bracket in plan.brackets:
-        folder = result / result_folder.bracket(bracket.number)
+    """What the folders of brackets, or of stages, say of each trial."""
+    found: dict[int, Recorded] = {}
+    for name in plan.steps:
+        folder = result / "search" / name
         histories = leaderboard.read_histories(folder / result_folder.HISTORY)
         lines = {s.trial: s for s in leaderboard.read_standings(folder / result_folder.LEADERBOARD)}
         for j, line in lines.items():
-            rows = histories.get(j, [])
+            # A stage ranks trials of stages before, too, whose epochs stand there.
+            rows = histories.get(j, found[j].rows if j in found else [])
             found[j] = Recorded(plan.trials[j], rows, line.status, line.message)
     return found
 
@@ -127,7 +128,7 @@ class Retraining:
     @cached_property
     def best_states(self) -> dict[int, dict[str, Any]]:
         """The best state of each bracket, by its trial."""
-        folders = [self.result / result_folder.bracket(b.number) for b in self.plan.brackets]
+        folders = [self.result / "search" / name for name in self.plan.steps]
         states = [read_checkpoint(folder / result_folder.BEST_STATE) for folder in folders]
         return {int(state["trial"]): state for state in states}
 
@@ -154,15 +155,19 @@ class Retraining:
     def ranking_differences(self) -> Iterator[str]:
         """Leaderboards that do not follow from the histories beside them."""
         patience = self.loaded.spec.options.early_stop
+        trials = dict(enumerate(self.plan.trials))
         for bracket in self.plan.brackets:
-            name = f"{result_folder.bracket(bracket.number)}/{result_folder.LEADERBOARD}"
+            folder = result_folder.bracket(bracket.number, self.plan.kind)
+            name = f"{folder}/{result_folder.LEADERBOARD}"
+            earlier = Earlier.read(self.plan, bracket.number, self.result)
             standings: list[leaderboard.Standing] = []
             running = list(bracket.trials)
             for i, rung in enumerate(bracket.rungs):
                 found = [self.recorded[j].outcome(rung.budget, patience) for j in running]
-                order = ranked(one for one in found if one is not None)
-                trials = dict(enumerate(self.plan.trials))
-                standings += leaderboard.rung_standings(bracket, i, order, trials)
+                own = (one for one in found if one is not None)
+                order = earlier.among(own, bracket, i)
+                lines = leaderboard.rung_standings(bracket, i, order, trials, self.plan.kind)
+                standings += lines
                 running = promoted(order, bracket.slots_after(i))
             again = self.scratch / "leaderboard.csv"
             leaderboard.write_rungs(again, standings)
