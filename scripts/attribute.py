@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core.explain.explaining import Options, explain
 from dlutil_core.job import script
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.step import Made
@@ -11,6 +10,8 @@ from dlutil_core.run.arguments import add_run_arguments, run_spec_of
 
 
 def main(arguments: argparse.Namespace) -> Made:
+    from dlutil_core.explain.explaining import Options, explain
+
     options = Options(
         data=arguments.set,
         motifs=arguments.motifs,
@@ -34,4 +35,4 @@ if __name__ == "__main__":
     parser.add_argument("--sequences", type=int, default=500, help="sequences to attribute")
     parser.add_argument("--output", type=int, help="which of several outputs, from 0")
     parser.add_argument("--out", type=Path, required=True, help="the folder explain")
-    script.run_step(main, parser.parse_args())
+    script.run_step(main, parser.parse_args(), may_be_forked=True)

@@ -7,10 +7,11 @@ from dlutil_core.job import script
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.step import Made
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
-from dlutil_core.trained.evaluate import evaluate_best
 
 
 def main(arguments: argparse.Namespace) -> Made:
+    from dlutil_core.trained.evaluate import evaluate_best
+
     loaded = LoadedRun(run_spec_of(arguments))
     with loaded.on_device():
         return Made(evaluate_best(loaded, arguments.model, arguments.out, arguments.label_name))
@@ -22,4 +23,4 @@ if __name__ == "__main__":
     parser.add_argument("--model", type=Path, required=True, help="best/model.pt")
     parser.add_argument("--out", type=Path, required=True, help="the folder test")
     parser.add_argument("--label-name", action="append", default=[], help="of a column of labels")
-    script.run_step(main, parser.parse_args())
+    script.run_step(main, parser.parse_args(), may_be_forked=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 from dlutil_core.job import script
 from dlutil_core.job.step import Made
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
-from dlutil_core.search.sampling import write_plan
 
 
 def main(arguments: argparse.Namespace) -> Made:
+    from dlutil_core.search.sampling import write_plan
+
     reads = write_plan(
         run_spec_of(arguments),
         method=arguments.method,
@@ -34,4 +35,4 @@ if __name__ == "__main__":
     parser.add_argument("--start", type=json.loads, default=[], help="known ones, as JSON")
     parser.add_argument("--sampler", choices=["model", "random"], help="of method staged")
     parser.add_argument("--out", type=Path, required=True, help="plan.json")
-    script.run_step(main, parser.parse_args())
+    script.run_step(main, parser.parse_args(), may_be_forked=True)

@@ -7,10 +7,11 @@ from dlutil_core.job import script
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.step import Made
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
-from dlutil_core.trained.predict import predict_file
 
 
 def main(arguments: argparse.Namespace) -> Made:
+    from dlutil_core.trained.predict import predict_file
+
     loaded = LoadedRun(run_spec_of(arguments))
     with loaded.on_device():
         predict_file(loaded, arguments.model, arguments.subpath, arguments.out)
@@ -25,4 +26,4 @@ if __name__ == "__main__":
     )
     parser.add_argument("--subpath", required=True, help="the file, below the data folder")
     parser.add_argument("--out", type=Path, required=True, help="the predictions, .npy")
-    script.run_step(main, parser.parse_args())
+    script.run_step(main, parser.parse_args(), may_be_forked=True)

@@ -16,6 +16,7 @@ from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import DISK_ERRORS, disk_error
 from dlutil_core.common.logs import ERROR_PREFIX, log, start_logging
 from dlutil_core.common.run_lock import Owner, check_owner, owned_by
+from dlutil_core.job import resident
 from dlutil_core.job.step import Made, Request, Step
 from dlutil_core.job.times import StepTimes
 
@@ -33,13 +34,22 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def run_step(
-    make: Callable[[argparse.Namespace], Made | None], arguments: argparse.Namespace
+    make: Callable[[argparse.Namespace], Made | None],
+    arguments: argparse.Namespace,
+    may_be_forked: bool = False,
 ) -> None:
     """Make a step's results unless they are there, and leave their identity; then as `run`.
 
     Without `--request` they are made in any case, and no identity is left.
-    """
 
+    Parameters
+    ----------
+    may_be_forked
+        Whether the run's resident process may do it; a script that says so imports what is slow to
+        import in `make`.
+    """
+    if may_be_forked:
+        resident.hand_over()
     began = time.time()
 
     def main(arguments: argparse.Namespace) -> None:

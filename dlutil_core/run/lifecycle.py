@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from dlutil_core.common.result_folder import RUN_NOTE
 from dlutil_core.common.run_lock import RunLock
 from dlutil_core.common.shown_text import shown
 from dlutil_core.common.wording import counted
+from dlutil_core.job.resident_start import start_resident
 from dlutil_core.job.times import Expected, seconds_of_jobs
 from dlutil_core.run.judge import Judge
 from dlutil_core.run.requests import Requests
@@ -41,11 +43,14 @@ class Lifecycle:
         The run.
     judge
         What was to be made when the graph was built.
+    python
+        Gives how a shell calls the interpreter of jobs on this machine; empty: they run elsewhere.
     """
 
-    def __init__(self, run: RunConfig, judge: Judge) -> None:
+    def __init__(self, run: RunConfig, judge: Judge, python: Callable[[], str]) -> None:
         self.run = run
         self.judge = judge
+        self.python = python
         self.began = 0.0
         self._lock: RunLock | None = None
 
@@ -58,6 +63,7 @@ class Lifecycle:
             say(f"{ERROR_PREFIX}{sentence_of(error, self.run.result)}")
             # Snakemake would go on after an exception here.
             os._exit(1)
+        self._start_resident()
         for text in run_warnings(self.run):
             say(f"warning: {text}")
 
@@ -70,6 +76,14 @@ class Lifecycle:
         note = {"definition": definition, "config": self.run.shown_values}
         write_json(folder / RUN_NOTE, note)
         note_what_is_told(folder / "logs" / ".told")
+
+    def _start_resident(self) -> None:
+        """Have torch imported once for the short jobs, where there are two of them at least."""
+        python = self.python()
+        asking = {"plan", "test", "explain"}
+        jobs = [step for step in self.judge.stale if step in asking or step.startswith("predict/")]
+        if python and len(jobs) > 1:
+            start_resident(python, self.run.definition, self.run.values["device"])
 
     def succeed(self) -> None:
         """Judge all again, and say what came out, and where it is."""

@@ -247,7 +247,12 @@ def minutes(_, attempt, threads):
     return SIZES.runtime(attempt, threads)
 
 
-LIFE = Lifecycle(RUN, JUDGE) if JUDGES else None
+def local_python():
+    """How jobs call Python, where they run on this machine with the run's own packages."""
+    return PYTHON if workflow.local_exec and not DEPLOYED else ""
+
+
+LIFE = Lifecycle(RUN, JUDGE, local_python) if JUDGES else None
 # What stands below Snakemake runs for the outermost workflow alone.
 if JUDGES and not workflow.modifier.is_main_snakefile():
     EVENTS = EventHooks(LIFE, begun=LogEvent.JOB_STARTED, failed=LogEvent.JOB_ERROR)

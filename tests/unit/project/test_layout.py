@@ -54,8 +54,8 @@ WITHOUT_TORCH = [
 """What starts in a moment: whoever imports these waits for no torch."""
 
 SCRIPTS_WITHOUT_TORCH = [
-    *("bracket", "manifest", "opening", "plan", "plot", "preprocess", "propose", "prune", "rank"),
-    *("report", "select_best", "train_slots"),
+    *("attribute", "bracket", "evaluate", "manifest", "opening", "plan", "plot", "predict"),
+    *("preprocess", "propose", "prune", "rank", "report", "select_best", "train_slots"),
 ]
 """Scripts that learn whether their step is done before torch is loaded, if they load it at all."""
 
