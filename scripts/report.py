@@ -18,6 +18,7 @@ def main(arguments: argparse.Namespace) -> None:
         explained=arguments.explained,
         title=arguments.title,
         baseline=arguments.baseline,
+        repeated=arguments.repeated,
     )
     write_report(results, arguments.result)
 
@@ -34,5 +35,6 @@ if __name__ == "__main__":
     parser.add_argument("--title", default="", help="what the report is called")
     parser.add_argument("--tested", action="store_true", help="tell what test/ holds")
     parser.add_argument("--baseline", action="store_true", help="tell what baseline/ holds")
+    parser.add_argument("--repeated", action="store_true", help="tell what members/ holds")
     parser.add_argument("--explained", action="store_true", help="tell what explain/ holds")
     script.run_step(main, parser.parse_args())

@@ -47,6 +47,9 @@ MEMBER_TEST_FILES = ("metrics.json", "outputs.npz", "provenance.json")
 
 MEMBERS_TABLE = "members/summary.csv"
 MEMBERS_SUMMARY = "members/summary.json"
+MEMBER_CURVES = "members/learning_curves.svg"
+"""What the report leaves of members."""
+
 SUMMARY_FILES = (MEMBERS_TABLE, MEMBERS_SUMMARY)
 """What is told of all members together."""
 

@@ -44,6 +44,25 @@ class Baseline:
 
 
 @dataclass
+class Members:
+    """Models of the picked configuration from other seeds and folds.
+
+    Attributes
+    ----------
+    rows
+        Of `members/summary.csv`, as texts.
+    summary
+        Of `members/summary.json`: of each metric `mean`, `sd`, `interval`, `ensemble`.
+    histories
+        The epochs of each member by its name.
+    """
+
+    rows: list[dict[str, str]]
+    summary: dict[str, dict[str, Any]]
+    histories: dict[str, list[EpochRow]]
+
+
+@dataclass
 class Results:
     """Everything that a report tells."""
 
@@ -63,6 +82,7 @@ class Results:
     folder: Path = Path()
     title: str = ""
     baseline: Baseline | None = None
+    members: Members | None = None
 
     @property
     def best(self) -> Standing:
@@ -104,6 +124,7 @@ def collect(
     explained: bool = False,
     title: str = "",
     baseline: bool = False,
+    repeated: bool = False,
 ) -> Results:
     """Read a result folder.
 
@@ -115,8 +136,8 @@ def collect(
         What of the preprocessing's configuration the report tells.
     tested, explained
         Whether the report tells of `test/` and of `explain/`.
-    baseline
-        Whether it tells of `baseline/`.
+    baseline, repeated
+        Whether it tells of `baseline/` and of `members/`.
     title
         What the report is called; empty: a name of dlutil's.
     """
@@ -139,7 +160,20 @@ def collect(
         folder=result,
         title=title,
         baseline=_baseline(result) if baseline else None,
+        members=_members(result) if repeated else None,
     )
+
+
+def _members(result: Path) -> Members:
+    rows = read_csv(result / paths.MEMBERS_TABLE)
+    names = [paths.member_name(int(row["fold"]), int(row["seed"])) for row in rows]
+    histories = {
+        name: [
+            parse_row(row) for row in read_csv(result / paths.MEMBERS / name / paths.MEMBER_HISTORY)
+        ]
+        for name in names
+    }
+    return Members(rows, read_json(result / paths.MEMBERS_SUMMARY), histories)
 
 
 def _baseline(result: Path) -> Baseline:

@@ -18,6 +18,7 @@ from dlutil_core.report.chart import save
 from dlutil_core.report.collect import Results
 from dlutil_core.report.explained import explained_section
 from dlutil_core.report.importance import importance
+from dlutil_core.report.stability import stability
 from dlutil_core.report.style import CHART_CSS, DARK, LIGHT
 from dlutil_core.search.plan import FIXED, HYPERBAND, STAGED
 
@@ -44,7 +45,8 @@ def write_report(results: Results, out: Path) -> None:
     Parameters
     ----------
     out
-        The result folder: `report.html`, `search/*.svg` and `best/history.svg` are written.
+        The result folder: `report.html`, `search/*.svg` and `best/history.svg` are written, and
+        `members/learning_curves.svg` where there are members.
     """
     parallel = search_figures.parallel_coordinates(results)
     curves = search_figures.learning_curves(results)
@@ -56,11 +58,15 @@ def write_report(results: Results, out: Path) -> None:
     chart = parallel.chart if parallel is not None else curves[0].chart
     save([chart], out / paths.PARALLEL_COORDINATES)
     save([f.chart for f in history], out / paths.BEST_HISTORY_PICTURE)
+    members = stability(results)
+    if members is not None:
+        save([f.chart for f in members["curves"]], out / paths.MEMBER_CURVES)
     pictures = {
         "curves": curves,
         "hyperparameters": hyperparameters,
         "parallel": parallel,
         "history": history,
+        "stability": members,
     }
     write_text(out / paths.REPORT, render(results, pictures))
 
@@ -108,6 +114,8 @@ def _sections(results: Results) -> list[tuple[str, str]]:
     found = [("asked", "What was asked"), ("search", "The search"), ("best", "The best model")]
     if results.test is not None:
         found.append(("test", "The test"))
+    if results.members is not None:
+        found.append(("stability", "Stability"))
     if results.explained is not None:
         found.append(("explained", "What the model saw"))
     return [*found, ("provenance", "Provenance")]

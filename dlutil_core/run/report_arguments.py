@@ -31,5 +31,6 @@ def report_arguments(run: RunConfig) -> str:
     words += [f"--title={run.values['title']}"] if run.values["title"] else []
     words += ["--tested"] if run.values["evaluate"] else []
     words += ["--baseline"] if run.values["baseline"]["enabled"] else []
+    words += ["--repeated"] if run.repeat.is_set else []
     words += ["--explained"] if run.values["explain"]["enabled"] else []
     return shlex.join(words)

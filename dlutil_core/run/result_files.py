@@ -75,16 +75,22 @@ def result_files(run: RunConfig) -> list[str]:
         found += prediction_files(name)
     if run.values["explain"]["enabled"]:
         found += EXPLAIN_FILES
-    return [*found, *names.REPORT_FILES]
+    return [*found, *report_files(run)]
+
+
+def report_files(run: RunConfig) -> list[str]:
+    """What the report leaves: the page and the pictures in it."""
+    return [*names.REPORT_FILES, *([names.MEMBER_CURVES] if run.repeat.is_set else [])]
 
 
 def report_inputs(run: RunConfig) -> list[str]:
     """Files that the report tells of."""
     left_out = {"test/performance.svg", "test/errors.svg", "explain/attributions.npz"}
-    left_out |= set(names.REPORT_FILES)
-    left_out.add(names.BEST_MODEL)
-    found = [n for n in result_files(run) if not n.startswith(("predictions/", "members/"))]
-    return [n for n in found if n not in left_out and not n.endswith(names.BEST_STATE)]
+    left_out |= {names.BEST_MODEL, *report_files(run), *member_results(run)}
+    found = [n for n in result_files(run) if not n.startswith("predictions/")]
+    found = [n for n in found if n not in left_out and not n.endswith(names.BEST_STATE)]
+    histories = [member.files((names.MEMBER_HISTORY,)) for member in run.repeat.members]
+    return [*found, *(name for files in histories for name in files)]
 
 
 def statistics(run: RunConfig) -> list[str]:

@@ -295,7 +295,7 @@ class Steps:
             *self._results(files.report_inputs(run)),
             *self._in_data(files.statistics(run)),
         ]
-        self._add("report", part, inputs, self._results(names.REPORT_FILES))
+        self._add("report", part, inputs, self._results(files.report_files(run)))
         everything = self._results(files.result_files(run))
         manifest = self._results([names.MANIFEST])
         self._add("manifest", {"files": len(everything)}, everything, manifest)

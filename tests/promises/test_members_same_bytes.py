@@ -136,6 +136,16 @@ def test_members_of_another_search_are_refused(three: Project, tmp_path: Path) -
     assert members_of(copied) == [], "a later run without repeat has none"
 
 
+def test_the_report_tells_of_stability(three: Project) -> None:
+    page = (three.result / "report.html").read_text()
+    for head in ("<h2>Stability</h2>", "Learning curves of the members", "<h3>The choice</h3>"):
+        assert head in page
+    section = page.split('<section id="stability">')[1].split("</section>")[0]
+    mean = json.loads((three.result / "members" / "summary.json").read_text())["mse"]["mean"]
+    assert f"{mean:.5g}" in section and "the 2 other seeds" in section
+    assert (three.result / "members" / "learning_curves.svg").is_file()
+
+
 def test_killed_and_grown_on_two_cores(three: Project, tmp_path: Path) -> None:
     """Two seeds whose second member is killed while it is trained, then three."""
     grown = Project.make(tmp_path / "project", **THREE | {"repeat": {"seeds": 2}})

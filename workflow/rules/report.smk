@@ -40,6 +40,12 @@ rule report:
             category="Best model",
             labels={"shows": "training of the best model"},
         ),
+        members=report(
+            update(results([result_folder.MEMBER_CURVES] if RUN.repeat.is_set else [])),
+            caption="../report/member_curves.rst",
+            category="Stability",
+            labels={"shows": "training of all members"},
+        ),
     log:
         f"{RESULT}/logs/report.log",
     conda:
