@@ -51,7 +51,7 @@ def test_lint_is_content(jobs: str, tmp_path: Path) -> None:
     assert "your workflow is in a good condition" in done.output
 
 
-@pytest.mark.parametrize("name", ["slurm", "cluster-generic", "lsf", "sge"])
+@pytest.mark.parametrize("name", ["slurm", "cluster-generic", "lsf", "sge", "kubernetes"])
 def test_a_profile_means_trial_jobs_unless_the_config_says_otherwise(
     name: str, tmp_path: Path
 ) -> None:

@@ -59,7 +59,7 @@ def test_benchmarks_of_training_are_no_results(tmp_path: Path) -> None:
     assert not project.would_run()
 
 
-@pytest.mark.parametrize("profile", ["lsf", "sge"])
+@pytest.mark.parametrize("profile", ["lsf", "sge", "kubernetes"])
 def test_nodes_that_share_no_folder_are_refused(profile: str, tmp_path: Path) -> None:
     project = Project.make(tmp_path / "project")
     place = str(REPOSITORY / "workflow" / "profiles" / profile)
@@ -69,7 +69,7 @@ def test_nodes_that_share_no_folder_are_refused(profile: str, tmp_path: Path) ->
     assert sentence.startswith("--shared-fs-usage: ")
 
 
-@pytest.mark.parametrize("name", ["cluster-generic", "sge"])
+@pytest.mark.parametrize("name", ["cluster-generic", "sge", "kubernetes"])
 def test_status_scripts_of_profiles_are_there(name: str) -> None:
     folder = REPOSITORY / "workflow" / "profiles" / name
     profile = yaml.safe_load((folder / "config.yaml").read_text())

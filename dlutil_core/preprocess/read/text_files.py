@@ -28,7 +28,7 @@ def check_readable(path: str) -> None:
     """Raise a `UserError` unless `path` is a readable file with something in it."""
     file = Path(path)
     if not file.exists():
-        raise UserError(f"{path}: there is no such file; correct the path in the config")
+        raise UserError(f"{path}: there is no such file; correct the path")
     if not file.is_file():
         raise UserError(f"{path}: is not a file; give the path of a file")
     try:
