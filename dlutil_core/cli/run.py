@@ -18,7 +18,7 @@ from dlutil_core.common.result_folder import RUN_NOTE
 from dlutil_core.common.shown_text import shown
 from dlutil_core.run.checks import check
 from dlutil_core.run.config import workflow_folder
-from dlutil_core.run.lifecycle import say
+from dlutil_core.run.lifecycle import say, sentences
 from dlutil_core.run.run_config import RunConfig
 from dlutil_core.run.summary import summary
 
@@ -76,6 +76,12 @@ def run_workflow(
     code = _ended(subprocess.Popen([*command, "--quiet", "all"], env=environment))
     if code == 1 and not _written(Path(run.result, RUN_NOTE), began):
         tell_why(command, environment)
+    elif code == 1 and not sentences(Path(run.result, "logs"), began / 1e9):
+        print(
+            f"error: a job ended without saying why; its log is in {run.result}/logs, and the same "
+            "command goes on where it stopped",
+            file=sys.stderr,
+        )
     if code == 0 and not _written(Path(run.result, "MANIFEST.sha256"), began):
         say(f"Nothing to be done: nothing has changed, the results in {run.result}/ are up to date")
         for line in summary(run):

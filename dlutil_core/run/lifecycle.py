@@ -150,12 +150,6 @@ class Lifecycle:
         found = sentences(Path(self.run.result, "logs"), self.began)
         self._write_page(failed=True)
         if os.environ.get("DLUTIL_QUIET"):  # main.py: nothing came between them and the prompt
-            if not found:
-                print(
-                    f"{ERROR_PREFIX}a job ended without saying why; its log is in "
-                    f"{self.run.result}/logs, and the same command goes on where it stopped",
-                    file=sys.stderr,
-                )
             return
         for sentence in found:
             say(f"\n{ERROR_PREFIX}{sentence}")

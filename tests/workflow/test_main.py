@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import front
@@ -12,7 +17,7 @@ import h5py
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
-from support import Finished, edit
+from support import REPOSITORY, Finished, edit
 
 SEARCH = ("-y", "-e", "-p", "new/*.h5", "test.h5")
 
@@ -169,6 +174,34 @@ def test_what_follows_two_dashes_goes_to_snakemake(fresh: Path) -> None:
     assert "This was a dry-run" in done.output
     assert done.planned["bracket"] == 1
     assert front.result_files(fresh / "out") == []
+
+
+def test_ctrl_c_is_no_error(tmp_path: Path) -> None:
+    waiting = """def get_train_generator(data_dir, batch_size):
+    import time
+
+    open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "begun"), "w").close()
+    time.sleep(600)
+"""
+    head = "def get_train_generator(data_dir, batch_size):\n"
+    folder = front.make(tmp_path, front.DEFINITION.replace(head, waiting))
+    words = ["-f", "def.py", "-d", "data", "-r", "out", "-y", "-ep", "1", "--cores", "1"]
+    run = subprocess.Popen(
+        [sys.executable, str(REPOSITORY / "main.py"), *words],
+        cwd=folder,
+        env=front.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    while not (folder / "begun").exists() and run.poll() is None:
+        time.sleep(0.1)
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does
+    output, _ = run.communicate(timeout=120)
+    assert run.returncode == 130, output
+    assert output.splitlines()[-1] == "interrupted: the same command goes on where it stopped"
+    assert "error" not in output and "Traceback" not in output
 
 
 def test_help_names_every_flag() -> None:
