@@ -87,6 +87,8 @@ def predict_files(
 def _tables(paths: Sequence[str], out: Path | None, paired: str | None) -> list[Path]:
     """Where the tables go, after a look at what can be known at once."""
     for path in paths:
+        if os.path.isdir(path):
+            raise UserError(f"{path}: is a folder; give files of records to predict")
         if not os.path.isfile(path):
             raise UserError(f"{path}: there is no such file; give the records to predict")
     if len(paths) > 1 and (out is not None or paired is not None):

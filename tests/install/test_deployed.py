@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -189,6 +190,7 @@ def test_a_version_that_is_not_there_is_told(deployed: Deployed) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="snakedeploy wants a Python below 3.13")
 def test_snakedeploy(
     bare: Path, surroundings: dict[str, str], plain: Project, tmp_path: Path
 ) -> None:
