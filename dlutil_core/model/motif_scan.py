@@ -22,8 +22,8 @@ from dlutil_core.common.errors import UserError
 WORD = 3
 """Letters that are looked up together: of four the table would leave the processor's cache."""
 
-CODES = [[1.0, 2.0, 3.0, 4.0], [1.0, 1.0, 1.0, 1.0]]
-"""What the letters' numbers, and how many there are at a place, are the sums of."""
+CODES = [[0.0, 1.0, 2.0, 3.0], [1.0, 1.0, 1.0, 1.0]]
+"""Of each row of a one-hot place: its letter's number, and whether there is one."""
 
 PIECE = 2**20
 """Responses that are held at once: 4 MiB."""
@@ -177,8 +177,7 @@ class MotifScan(nn.Conv2d):
             return None
         width, padding = self.kernel_size[1], int(self.padding[1])
         symbols = 4 if least == 1 and not padding else 5
-        codes = codes.to(torch.int32)
-        codes = codes.sub_(1) if symbols == 4 else codes
+        codes = (codes if symbols == 4 else codes + counts).to(torch.int32)
         words = -(-width // WORD)
         more = words * WORD - width
         codes = F.pad(codes, (padding, padding + more)) if padding or more else codes
@@ -301,8 +300,7 @@ class _Highest(torch.autograd.Function):
         filters = gradient.shape[1]
         best = (at + torch.arange(0, records * windows, windows)[:, None]).view(-1)
         taken = rows.view(-1, words).index_select(0, best).view(records, filters, words)
-        numbers = torch.arange(filters, dtype=torch.int32)[:, None]
-        cells = torch.add(numbers, taken, alpha=filters).long()
+        cells = torch.add(torch.arange(filters)[:, None], taken, alpha=filters)
         shared = gradient[:, :, None].expand(-1, -1, words)
         table = gradient.new_zeros(words * ctx.symbols**WORD * filters)
         # One cell after the other, in the records' order: the same bits every time.
