@@ -27,7 +27,5 @@ if __name__ == "__main__":
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of the HDF5 files")
     parser.add_argument("--seed", type=int, default=1, help="the run's seed")
-    parser.add_argument(
-        "--later", action="store_true", help="encode as the sets that the folder holds"
-    )
+    parser.add_argument("--later", type=Path, help="encode as this encoding.json says")
     script.run_step(main, parser.parse_args())

@@ -11,7 +11,6 @@ from dlutil_core.common.result_folder import BEST_ENCODING, BEST_PROVENANCE
 from dlutil_core.job import script
 from dlutil_core.job.step import Made
 from dlutil_core.preprocess.kept_encoding import encoding_of
-from dlutil_core.preprocess.parts import ENCODING
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
 from dlutil_core.search.plan import Plan
 from dlutil_core.search.winner import select_best
@@ -32,7 +31,7 @@ def main(arguments: argparse.Namespace) -> Made:
         data=training_data(result, steps),
     )
     write_json(result / BEST_PROVENANCE, provenance)
-    encoding = encoding_of(arguments.section, Path(spec.data_dir, ENCODING))
+    encoding = encoding_of(arguments.section, arguments.encoding)
     write_text(result / BEST_ENCODING, encoding.text())
     source = arguments.out / "definition"
     names = keep_definition(Path(spec.definition), source, read_beside(result, steps, spec))
@@ -47,5 +46,6 @@ if __name__ == "__main__":
     parser.add_argument("--plan", type=Path, required=True, help="plan.json")
     parser.add_argument("--brackets", type=Path, nargs="+", required=True, help="their folders")
     parser.add_argument("--section", type=json.loads, default={}, help="preprocess, as JSON")
+    parser.add_argument("--encoding", type=Path, default=Path(), help="what it wrote of it")
     parser.add_argument("--out", type=Path, required=True, help="the folder best")
     script.run_step(main, parser.parse_args())

@@ -8,8 +8,9 @@ from typing import Any
 
 from dlutil_core.common import result_folder as names
 from dlutil_core.common.errors import UserError
+from dlutil_core.preprocess.split import fold_count
 
-ONCE = "once"
+ONCE, EACH = "once", "each"
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,7 @@ class Repeat:
     @property
     def fold_count(self) -> int:
         """How many splits there are."""
-        if self.folds is None:
-            return 1
-        return self.folds if isinstance(self.folds, int) else len(self.folds)
+        return fold_count(self.folds) or 1
 
     @property
     def is_set(self) -> bool:

@@ -15,7 +15,7 @@ from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_json
 from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.preprocess import section as planning
-from dlutil_core.preprocess.parts import ENCODING
+from dlutil_core.preprocess.parts import encoding_file
 from dlutil_core.preprocess.section import Columns, Options
 
 SEQUENCES, FEATURES, OWN = "sequences", "features", "own"
@@ -113,7 +113,7 @@ def encoding_of(section: Mapping[str, Any], told: Path) -> KeptEncoding:
     section
         The config's `preprocess`; empty or a command: the files are the user's own.
     told
-        `encoding.json` of the data folder.
+        `encoding.json` of the data folder, or of a fold's.
     """
     if not section or section.get("command"):
         return KeptEncoding()
@@ -163,7 +163,7 @@ def _genome(path: str | None) -> dict[str, str] | None:
 
 def told_files(section: Mapping[str, Any]) -> list[str]:
     """Names under the data folder of the files that the kept encoding is made of."""
-    return [ENCODING] if section and not section.get("command") else []
+    return [encoding_file(section)] if section and not section.get("command") else []
 
 
 def needed_files(section: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,31 +23,34 @@ from dlutil_core.preprocess.command import run_command
 from dlutil_core.preprocess.encode.alphabet import load
 from dlutil_core.preprocess.encode.duplicates import report_duplicates
 from dlutil_core.preprocess.encode.encoder import Encoder
-from dlutil_core.preprocess.encode.grouping import Groups, GroupSplit
-from dlutil_core.preprocess.encode.splitting import ChromosomeSplit, FractionSplit, Strata
+from dlutil_core.preprocess.encode.splitting import ChromosomeSplit
 from dlutil_core.preprocess.encode.widths import Widths
 from dlutil_core.preprocess.parts import ENCODING
 from dlutil_core.preprocess.read.blocks import Block
 from dlutil_core.preprocess.read.sources import SourceReader
 from dlutil_core.preprocess.read.text_files import check_readable
-from dlutil_core.preprocess.section import SHUFFLE, Plan, Source, Split
+from dlutil_core.preprocess.section import SHUFFLE, Plan, Source
+from dlutil_core.preprocess.split import Split
+from dlutil_core.preprocess.splitter import Splitter, splitter_of
 from dlutil_core.preprocess.write.datasets import common_dtype, disk_full_is_a_sentence
 from dlutil_core.preprocess.write.set_output import SetOutput
 
 
-def preprocess(section: Mapping[str, Any], data: Path, seed: int, later: bool = False) -> None:
+def preprocess(
+    section: Mapping[str, Any], data: Path, seed: int, later: Path | None = None
+) -> None:
     """Write the HDF5 and statistics files of a `preprocess` section.
 
     Parameters
     ----------
     section
-        As the schema describes it.
+        As the schema describes it, perhaps for a fold (`parts.with_folds`).
     data
-        Folder of the files.
+        Folder of the files; those of a fold are in a folder below.
     seed
         The run's seed, for splits and shuffles.
     later
-        Whether the sets are encoded as those were that the data folder holds already.
+        The `encoding.json` of other sets, as which these are encoded.
 
     Raises
     ------
@@ -59,16 +63,17 @@ def preprocess(section: Mapping[str, Any], data: Path, seed: int, later: bool = 
     if plan.command is not None:
         run_command(plan.command, data, seed)
         return
-    data.mkdir(parents=True, exist_ok=True)
+    folder = data / plan.folder
+    folder.mkdir(parents=True, exist_ok=True)
     with SourceReader(plan.options, seed) as reader:
-        _Run(plan, reader, data, seed, later).run()
+        _Run(plan, reader, folder, seed, later).run()
 
 
 class _Run:
     """One run over the sources of a plan."""
 
     def __init__(
-        self, plan: Plan, reader: SourceReader, data: Path, seed: int, later: bool
+        self, plan: Plan, reader: SourceReader, data: Path, seed: int, later: Path | None
     ) -> None:
         self.plan = plan
         self.later = later
@@ -77,7 +82,7 @@ class _Run:
         self.seed = seed
         options = plan.options
         alphabet = load(options.alphabet, options.ambiguous)
-        told: dict[str, Any] = read_json(data / ENCODING) if later else {"width": options.width}
+        told: dict[str, Any] = read_json(later) if later else {"width": options.width}
         width = told["width"]
         reader.features.titles = told.get("features") or []
         reader.features.known_from = "the table that was trained on"
@@ -161,11 +166,14 @@ class _Run:
                 yield name, block
 
     def _split(self, whole: Source, split: Split) -> Iterator[tuple[str, Block]]:
-        splitter = self._splitter(whole, split)
+        splitter = splitter_of(self.reader, whole, split, self.seed)
         self.reader.labels.start()
-        filled = set()
+        filled, place = set(), 0
         for block in self.reader.read(whole):
             assigned = splitter.assign(block)
+            if split.folds is not None:
+                block = replace(block, places=np.arange(place, place + len(block)))
+                place += len(block)
             for number, name in enumerate(splitter.sets):
                 chosen = np.flatnonzero(assigned == number)
                 if len(chosen):
@@ -177,29 +185,6 @@ class _Run:
         if isinstance(splitter, ChromosomeSplit) and splitter.absent():
             absent = ", ".join(splitter.absent())
             log.warning(f"warning: preprocess.split: no record is on {absent}")
-
-    def _splitter(
-        self, whole: Source, split: Split
-    ) -> ChromosomeSplit | FractionSplit | GroupSplit:
-        if split.by == "chromosome":
-            return ChromosomeSplit(split)
-        if split.by == "fraction":
-            return FractionSplit(split, *self._strata(whole), self.seed)
-        groups = Groups()
-        for block in self.reader.read(whole):
-            groups.add(block)
-        return GroupSplit(split, groups.members(), self.seed)
-
-    def _strata(self, whole: Source) -> tuple[np.ndarray, int]:
-        """Strata of the records, and how many records stay together."""
-        strata = Strata()
-        if whole.negatives == SHUFFLE:
-            for block in self.reader.sequences(whole.positives):
-                strata.add(None, len(block))
-            return strata.strata(), 1 + self.plan.options.negatives_per_positive
-        for block in self.reader.read(whole):
-            strata.add(block.labels, len(block))
-        return strata.strata(), 1
 
     def _finish(self) -> None:
         self.reader.labels.check()
@@ -246,9 +231,7 @@ class _Run:
                     yield block.paired
 
 
-def _empty_set(
-    name: str, split: Split, splitter: ChromosomeSplit | FractionSplit | GroupSplit
-) -> str:
+def _empty_set(name: str, split: Split, splitter: Splitter) -> str:
     if isinstance(splitter, ChromosomeSplit):
         wanted = "the others" if name == "train" else ", ".join(getattr(split, name))
         return (

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dlutil_core.common.errors import UserError
+from dlutil_core.preprocess.split import Split, fold_folder, folds_of, parse_split, unset
 
 LABELLED_SETS = ("train", "valid", "test")
 PREDICT = "predict"
@@ -42,20 +43,6 @@ class Source:
         """The files that are read, in the order of the keys."""
         paths = [getattr(self, key) for key in SOURCE_KEYS]
         return [path for path in paths if path is not None and path != SHUFFLE]
-
-
-@dataclass(frozen=True)
-class Split:
-    """How one input becomes train, valid and test: by shares, of groups perhaps, or chromosomes."""
-
-    by: str
-    valid: float | tuple[str, ...]
-    test: float | tuple[str, ...]
-    column: str | int | None = None
-
-    def sets(self) -> list[str]:
-        """Names of the sets that the split makes."""
-        return ["train", *(name for name in ("valid", "test") if getattr(self, name))]
 
 
 @dataclass(frozen=True)
@@ -113,6 +100,16 @@ class Plan:
         split = self.split.sets() if self.split else []
         return [*split, *(name for name in self.sets if name not in split)]
 
+    @property
+    def folder(self) -> str:
+        """What stands before the names of labelled sets: with folds the folder of the fold."""
+        folds = self.split.folds if self.split else None
+        return f"{fold_folder(folds.fold)}/" if folds else ""
+
+    def file(self, name: str) -> str:
+        """The HDF5 file of a set, below the data folder."""
+        return f"{self.folder if name in LABELLED_SETS else ''}{name}.h5"
+
     def sources(self) -> Iterator[tuple[str, Source]]:
         """Each source with its key in the section ('' for the one that is split)."""
         if self.whole is not None:
@@ -123,16 +120,38 @@ class Plan:
 def planned_files(section: Mapping[str, Any]) -> dict[str, list[str]]:
     """Names under the data folder of the files that preprocessing writes for each stage's set.
 
-    Keys are among `train`, `valid`, `test` and `predict`. An empty section writes nothing.
+    Keys are among `train`, `valid`, `test` and `predict`. An empty section writes nothing. With
+    folds the labelled sets are those of the section's fold.
     """
     plan = parse(section)
     if plan.command is not None:
-        return {key: list(files) for key, files in plan.command.outputs.items() if files}
+        return _of_command(plan.command, section)
     planned: dict[str, list[str]] = {}
     for name in plan.names():
         key = name if name in LABELLED_SETS else PREDICT
-        planned.setdefault(key, []).append(f"{name}.h5")
+        planned.setdefault(key, []).append(plan.file(name))
     return planned
+
+
+def _of_command(command: Command, section: Mapping[str, Any]) -> dict[str, list[str]]:
+    """A command makes all folds at once; those of the section's fold are in its folder."""
+    folds, made = folds_of(section), {key: list(files) for key, files in command.outputs.items()}
+    if folds is None:
+        return made
+    if folds.lists:
+        raise UserError(
+            "repeat.folds: lists what each fold tests, but preprocess.command makes the data"
+            " itself; give the number of folds"
+        )
+    start = f"{fold_folder(folds.fold)}/"
+    for key in (name for name in LABELLED_SETS if name in made):
+        made[key] = [name for name in made[key] if name.startswith(start)]
+        if not made[key]:
+            raise UserError(
+                f"preprocess.command.outputs.{key}: names no file in {start}, but there are"
+                f" {folds.count} folds (repeat.folds); name the files of each"
+            )
+    return made
 
 
 def output_files(section: Mapping[str, Any]) -> list[str]:
@@ -192,10 +211,6 @@ def parse(section: Mapping[str, Any]) -> Plan:
     return plan
 
 
-def _unset(value: Any) -> bool:
-    return value is None or value == "" or value == {} or value == []
-
-
 def _source(name: str, keys: Mapping[str, Any], labelled: bool = True) -> Source:
     where = f"preprocess.{name}" if name else "preprocess"
     if not isinstance(keys, Mapping):
@@ -244,8 +259,8 @@ def _check_predict_name(name: str) -> None:
 def _split(
     section: Mapping[str, Any], whole: Source | None, sets: Mapping[str, Source]
 ) -> Split | None:
-    keys = section.get("split") or {}
-    if _unset(keys.get("valid")) and _unset(keys.get("test")):
+    keys, folds = section.get("split") or {}, folds_of(section)
+    if folds is None and unset(keys.get("valid")) and unset(keys.get("test")):
         if whole is not None:
             raise UserError(
                 "preprocess.split: is missing; say how the one input is split, as in"
@@ -253,68 +268,25 @@ def _split(
             )
         return None
     if whole is None:
-        raise UserError("preprocess.split: needs one input beside it (sequences or positives)")
-    split = _split_values(keys.get("by") or "fraction", keys)
+        raise UserError(
+            f"{'repeat.folds' if folds else 'preprocess.split'}: needs one input beside it"
+            " (sequences, features or positives of preprocess)"
+        )
+    split = parse_split(keys, folds)
     doubled = [name for name in split.sets() if name in sets]
     if doubled:
         raise UserError(
-            f"preprocess.{doubled[0]}: is given as files and made by the split; keep one of them"
+            f"preprocess.{doubled[0]}: is given as files and made by"
+            f" {'repeat.folds' if folds else 'the split'}; keep one of them"
         )
     return split
-
-
-def _split_values(by: str, keys: Mapping[str, Any]) -> Split:
-    column = keys.get("column")
-    if by == "group" and _unset(column):
-        raise UserError(
-            "preprocess.split.column: is missing; name the column of the groups, as in {by: group,"
-            " column: gene, test: 0.2}, or give its number, counted from 1"
-        )
-    if by != "group" and not _unset(column):
-        raise UserError(
-            f"preprocess.split.column: is {column!r}, but is read only when split.by is 'group';"
-            " set split.by to group or remove it"
-        )
-    if by == "chromosome":
-        lists: dict[str, tuple[str, ...]] = {}
-        for name in ("valid", "test"):
-            value = keys.get(name) or ()
-            if isinstance(value, (int, float)):
-                raise UserError(
-                    f"preprocess.split.{name}: is {value}, but must be a list of chromosomes,"
-                    " as in [chr1, chr8], when split.by is 'chromosome'"
-                )
-            lists[name] = (value,) if isinstance(value, str) else tuple(map(str, value))
-        both = sorted(set(lists["valid"]) & set(lists["test"]))
-        if both:
-            raise UserError(
-                f"preprocess.split: {both[0]} is in valid and in test; keep it in one of them"
-            )
-        return Split(by, lists["valid"], lists["test"])
-    if by not in ("fraction", "group"):
-        raise UserError(
-            f"preprocess.split.by: is {by!r}, but must be 'fraction', 'chromosome' or 'group'"
-        )
-    shares = {name: keys.get(name) or 0.0 for name in ("valid", "test")}
-    for name, share in shares.items():
-        if not isinstance(share, (int, float)) or not 0 <= share < 1:
-            raise UserError(
-                f"preprocess.split.{name}: is {share!r}, but must be a number from 0 to below 1"
-                f" when split.by is {by!r}"
-            )
-    if sum(shares.values()) >= 1:
-        raise UserError(
-            f"preprocess.split: valid {shares['valid']} and test {shares['test']} leave nothing"
-            " to train on; make them smaller"
-        )
-    return Split(by, float(shares["valid"]), float(shares["test"]), keys.get("column"))
 
 
 def _options(section: Mapping[str, Any], split: Split | None) -> Options:
     given = {
         key: section[key]
         for key in Options.__dataclass_fields__
-        if key != "columns" and not _unset(section.get(key))
+        if key != "columns" and not unset(section.get(key))
     }
     for key, allowed in CHOICES.items():
         if key in given and given[key] not in allowed:

@@ -11,21 +11,28 @@ from dlutil_core.common import result_folder
 from dlutil_core.job.run_spec import RunSpec
 from dlutil_core.members.repeat import Member
 from dlutil_core.model.options import TrainingOptions
+from dlutil_core.preprocess import kept_encoding
 from dlutil_core.preprocess import parts as data_parts
 from dlutil_core.run.run_config import RunConfig
 
 
-def run_arguments(run: RunConfig, stage: str, member: Member | None = None) -> str:
+def run_arguments(run: RunConfig, stage: str, fold: int = 0, trials: str = "") -> str:
     """Arguments that the scripts of a stage share, quoted for a shell.
 
-    Values stand behind an equals sign, so that one may begin with a dash. A member has the data of
-    its fold, and memos of its own.
+    Values stand behind an equals sign, so that one may begin with a dash.
+
+    Parameters
+    ----------
+    fold
+        Whose data are used; files to predict belong to none.
+    trials
+        The folder of trials' memos below the result folder; empty: the search's.
     """
     values = run.values
-    data = run.data_of(member.fold if member is not None else 0)
+    files = run.files_of(fold)
     given: dict[str, Any] = {
         "definition": run.definition,
-        "data": data,
+        "data": run.data if stage == "predict" else files.data_dir,
         "result": run.result,
         "seed": run.seed,
         "device": values["device"],
@@ -38,9 +45,7 @@ def run_arguments(run: RunConfig, stage: str, member: Member | None = None) -> s
     if stage in ("train", "baseline"):
         given["batch-size"] = values["batch_size"]
     if stage == "train":
-        trials = result_folder.TRIALS
-        if member is not None:
-            trials = f"{result_folder.MEMBER_TRIALS}/{member.name}"
+        trials = trials or result_folder.TRIALS
         given["trials"] = f"{run.result}/{trials}"
         if run.search["epoch_timeout"] is not None:
             given["epoch-timeout"] = run.search["epoch_timeout"]
@@ -50,20 +55,22 @@ def run_arguments(run: RunConfig, stage: str, member: Member | None = None) -> s
     words += [f"--env={name}" for name in sorted(values["env"])]
     for part in ("train", "test") if stage == "baseline" else (stage,):
         if part in values["data_files"]:
-            words += [f"--data-file={data}/{name}" for name in run.files.of_stage(part)]
+            words += [f"--data-file={run.data}/{name}" for name in files.of_stage(part)]
     words += [f"--definition-file={path}" for path in run.definition_files]
     return shlex.join(words)
 
 
-def evaluate_arguments(run: RunConfig, member: Member | None = None) -> str:
-    """Arguments of the evaluation of the best model or of a member, quoted for a shell."""
+def evaluate_arguments(run: RunConfig, fold: int = 0) -> str:
+    """Arguments of the evaluation of the best model or of a fold's member, quoted for a shell."""
     names = shlex.join(f"--label-name={name}" for name in run.label_names)
-    return f"{run_arguments(run, 'test', member)} {names}".rstrip()
+    return f"{run_arguments(run, 'test', fold)} {names}".rstrip()
 
 
 def member_arguments(run: RunConfig, member: Member) -> str:
-    """Arguments of a member's training, quoted for a shell."""
-    return f"{run_arguments(run, 'train', member)} --fold={member.fold} --member={member.seed}"
+    """Arguments of a member's training, quoted for a shell; it has memos of its own."""
+    trials = f"{result_folder.MEMBER_TRIALS}/{member.name}"
+    given = run_arguments(run, "train", member.fold, trials)
+    return f"{given} --fold={member.fold} --member={member.seed}"
 
 
 def summary_arguments(run: RunConfig) -> str:
@@ -139,7 +146,9 @@ def plan_arguments(run: RunConfig) -> str:
 
 def encoding_arguments(run: RunConfig) -> str:
     """How the data are encoded, for what is kept of it with the model; quoted for a shell."""
-    return shlex.join([f"--section={json.dumps(run.values['preprocess'], sort_keys=True)}"])
+    words = [f"--section={json.dumps(run.section, sort_keys=True)}"]
+    words += [f"--encoding={run.data}/{name}" for name in kept_encoding.told_files(run.section)]
+    return shlex.join(words)
 
 
 def explain_arguments(run: RunConfig) -> str:
@@ -152,7 +161,8 @@ def explain_arguments(run: RunConfig) -> str:
 
 def data_arguments(run: RunConfig, part: str) -> str:
     """Arguments of a part of preprocessing, quoted for a shell."""
-    found = data_parts.parts(run.values["preprocess"])[part]
+    found = data_parts.parts(run.section)[part]
     words = [f"--section={json.dumps(found.section, sort_keys=True)}"]
     words += [f"--data={run.data}", f"--seed={run.values['seed']}"]
-    return shlex.join([*words, "--later"] if found.needed else words)
+    words += [f"--later={run.data}/{name}" for name in found.needed]
+    return shlex.join(words)

@@ -7,7 +7,9 @@ import os
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.fingerprint import analysis as fingerprint
+from dlutil_core.members.repeat import EACH
 from dlutil_core.preprocess import section as preprocess
+from dlutil_core.preprocess.split import FOLDS
 from dlutil_core.run.run_config import RunConfig
 
 
@@ -48,7 +50,7 @@ def check_definition(run: RunConfig) -> None:
 
 
 def _check_data(run: RunConfig) -> None:
-    section = run.values["preprocess"]
+    section = run.section
     if not (section or run.files.fetched or os.path.isdir(run.data)):
         raise UserError(f"data: {run.data} is not a folder; give the folder of your data")
     stored = set(map(os.path.normpath, run.values["storage"]))
@@ -65,12 +67,34 @@ def _check_data(run: RunConfig) -> None:
 def _check_repeat(run: RunConfig) -> None:
     """Refuse members that cannot be had."""
     repeat = run.repeat
-    if repeat.has_folds:
-        raise UserError("repeat.folds: is not there yet; leave it out, repeat.seeds alone works")
+    if repeat.has_folds and repeat.search == EACH:
+        raise UserError("repeat.search: each is not there yet; leave it out for once")
+    for fold in range(repeat.fold_count) if repeat.has_folds else ():
+        _check_fold(run, fold)
     if repeat.is_set and not run.trains:
         raise UserError(
             "repeat: its members are trained, but search.method is existing, which trains nothing; "
             "search again, with --hyper (search.method: hyperband): what is there is used"
+        )
+
+
+def _check_fold(run: RunConfig, fold: int) -> None:
+    """Refuse a fold that nothing makes: of loaders of one's own."""
+    files = run.files_of(fold)
+    if FOLDS in run.section:
+        _ = files.planned
+        return
+    if not isinstance(run.repeat.folds, int):
+        raise UserError(
+            "repeat.folds: lists what each fold tests, but preprocess makes no sets that could be "
+            "divided so; give the number of folds, which are the folders fold-0, fold-1, … in "
+            f"{run.data}"
+        )
+    fetched = any(name.startswith(files.folder) for name in files.fetched)
+    if not (fetched or os.path.isdir(files.data_dir)):
+        raise UserError(
+            f"repeat.folds: there is no folder {files.data_dir}, which the loaders of fold {fold} "
+            "get; make it, or let preprocess divide your data (preprocess: {sequences: …})"
         )
 
 

@@ -225,6 +225,8 @@ def sentence(error: Any) -> str:
         "exclusiveMinimum": lambda v: f"must be larger than {v}",
         "maximum": lambda v: f"must be at most {v}",
         "minLength": lambda v: "must not be empty",
+        "minItems": lambda v: f"must hold {v} at least",
+        "maxItems": lambda v: f"must hold {v} at most",
     }.get(error.validator)
     told = wanted(error.validator_value) if wanted else error.message
     if isinstance(value, bool) and "string" in _listed(error.schema.get("type")):

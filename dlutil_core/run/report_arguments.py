@@ -18,6 +18,8 @@ def told_preprocess(run: RunConfig) -> dict[str, Any]:
     """How the data were made, without paths."""
     section = run.values["preprocess"]
     told = {k: section[k] for k in TOLD_OF_PREPROCESSING if section.get(k) is not None}
+    if run.repeat.has_folds:
+        told["folds"] = run.values["repeat"]["folds"]
     if section.get("negatives") == "shuffle":
         told["negatives"] = "shuffle"
     if section.get("alphabet") in ("dna", "rna", "protein"):

@@ -95,6 +95,6 @@ def report_inputs(run: RunConfig) -> list[str]:
 
 def statistics(run: RunConfig) -> list[str]:
     """Statistics of labelled sets that preprocessing writes, relative to the data folder."""
-    written = preprocess.output_files(run.values["preprocess"])
+    written = preprocess.output_files(run.section)
     data = [n for s in ("train", "valid", "test") for n in run.files.planned.get(s, [])]
     return [n for n in map(preprocess.statistics_name, data) if n in written]

@@ -46,8 +46,9 @@ class RunConfig:
         self.result: str = self.values["result"].rstrip("/") or "/"
         self.search: dict[str, Any] = self.values["search"]
         self.trains = self.search["method"] != EXISTING
-        self.files = DataFiles(self.values, self.data, self.result)
         self.repeat = Repeat.of(self.values["repeat"])
+        folds = range(self.repeat.fold_count) if self.repeat.has_folds else [None]
+        self._files = [DataFiles(self.values, self.data, self.result, fold) for fold in folds]
 
     @cached_property
     def analysis(self) -> fingerprint.Definition:
@@ -126,9 +127,23 @@ class RunConfig:
         """The config as it may be kept: hashes instead of the values of environment variables."""
         return self.values | {"env": self.env_sha256}
 
+    @property
+    def section(self) -> dict[str, Any]:
+        """The section `preprocess`, with what makes folds of it, for the first one."""
+        return self.files.section
+
+    @property
+    def files(self) -> DataFiles:
+        """The data files of the first fold, or of the one split there is."""
+        return self.files_of(0)
+
+    def files_of(self, fold: int) -> DataFiles:
+        """The data files of a fold; without folds, of the one split there is."""
+        return self._files[fold]
+
     def data_of(self, fold: int) -> str:
         """The folder that loaders get for a fold; without folds, for the one split there is."""
-        return f"{self.data}/fold-{fold}" if self.repeat.has_folds else self.data
+        return self.files_of(fold).data_dir
 
     @property
     def explained_stage(self) -> str:

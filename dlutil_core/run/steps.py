@@ -99,12 +99,13 @@ class Steps:
         part: Mapping[str, Any],
         inputs: Iterable[str],
         outputs: Iterable[str],
-        after_data: bool = False,
+        of_fold: int | None = None,
     ) -> None:
+        """Plan a step; with `of_fold` its code gets the data of a fold, or of the one split."""
         request = self._request(name, part, inputs, outputs)
         before = {self._makers[path] for path in request.inputs if path in self._makers}
-        if after_data and "preprocess" in self.planned:  # code may read what nobody named
-            before.add("preprocess")
+        if of_fold is not None:  # code may read what nobody named
+            before |= {data_parts.MAIN, data_parts.main_part(of_fold)} & self.planned.keys()
         self.planned[name] = PlannedStep(request, tuple(sorted(before)))
         own = self.run.places.named(identity_path(self.run.result, name))
         self._makers |= dict.fromkeys([*request.outputs, own], name)
@@ -125,8 +126,7 @@ class Steps:
     # Data
 
     def _data(self) -> None:
-        section = self.run.values["preprocess"]
-        for name, part in data_parts.parts(section).items():
+        for name, part in data_parts.parts(self.run.section).items():
             options = {
                 "section": part.section,
                 "seed": self.run.values["seed"],
@@ -167,8 +167,9 @@ class Steps:
         batch_size = {"batch_size": self.run.values["batch_size"]}
         return self._definition_part("train") | self._version_part() | batch_size
 
-    def _stage_inputs(self, stage: str) -> list[str]:
-        return [*self._in_data(self.run.files.of_stage(stage)), *self.run.definition_files]
+    def _stage_inputs(self, stage: str, fold: int = 0) -> list[str]:
+        needed = self.run.files_of(fold).of_stage(stage)
+        return [*self._in_data(needed), *self.run.definition_files]
 
     def _search(self) -> None:
         run = self.run
@@ -185,7 +186,7 @@ class Steps:
             self._source_part("train") | self._version_part() | {"search": searched},
             run.definition_files,
             self._results(files.plan_files(run.plan)),
-            after_data=True,
+            of_fold=0,
         )
         kind = run.plan.kind
         for bracket in run.plan.brackets:
@@ -196,10 +197,10 @@ class Steps:
             inputs = [*plan_file, *before, *self._stage_inputs("train")]
             outputs = self._results(names.bracket_files(number, kind))
             part = training | {kind: number}
-            self._add(f"{kind}-{number}", part, inputs, outputs, after_data=True)
+            self._add(f"{kind}-{number}", part, inputs, outputs, of_fold=0)
         # What the brackets read is told in the model's provenance, so their identities are needed.
         identities = [names.identity(step) for step in run.plan.steps]
-        section = run.values["preprocess"]
+        section = run.section
         encoded = [*self._in_data(kept_encoding.told_files(section))]
         encoded += kept_encoding.needed_files(section)
         self._add(
@@ -238,7 +239,7 @@ class Steps:
         if run.values["evaluate"]:
             part = made | self._definition_part("test") | {"label_names": run.label_names}
             inputs = [*best, *self._stage_inputs("test")]
-            self._add("test", part, inputs, self._results(files.TEST_FILES), after_data=True)
+            self._add("test", part, inputs, self._results(files.TEST_FILES), of_fold=0)
             inputs = self._results([names.TEST_METRICS, names.TEST_OUTPUTS])
             self._add("figures", made, inputs, self._results(files.FIGURE_FILES))
         if run.values["baseline"]["enabled"]:
@@ -247,19 +248,19 @@ class Steps:
             part |= {"metrics": list(run.options.metrics)}
             inputs = [*self._stage_inputs("train"), *self._stage_inputs("test")]
             outputs = self._results(files.BASELINE_FILES)
-            self._add("baseline", part, inputs, outputs, after_data=True)
+            self._add("baseline", part, inputs, outputs, of_fold=0)
         models = self._results([*files.model_files(run), names.BEST_PROVENANCE])
         for name in run.files.predicted:
             part = made | self._definition_part("predict")
             inputs = [*models, *self._in_data([name]), *run.definition_files]
             outputs = self._results(files.prediction_files(name))
-            self._add(f"predict/{name}", part, inputs, outputs, after_data=True)
+            self._add(f"predict/{name}", part, inputs, outputs, of_fold=0)
         if run.values["explain"]["enabled"]:
             stage, section = run.explained_stage, run.values["explain"]
             part = made | self._definition_part(stage) | {"explain": section}
             motifs = [section["motifs"]] if section["motifs"] else []
             inputs = [*best, *self._stage_inputs(stage), *motifs]
-            self._add("explain", part, inputs, self._results(files.EXPLAIN_FILES), after_data=True)
+            self._add("explain", part, inputs, self._results(files.EXPLAIN_FILES), of_fold=0)
 
     def _members(self) -> None:
         run, made = self.run, self._made_part()
@@ -268,15 +269,15 @@ class Steps:
         for member in run.repeat.members:
             which = {"fold": member.fold, "member": member.seed}
             inputs = self._results([names.PLAN, *names.BEST_FILES])
-            inputs += self._stage_inputs("train")
+            inputs += self._stage_inputs("train", member.fold)
             outputs = self._results(member.files(names.MEMBER_FILES))
-            self._add(member.training_step, training | which, inputs, outputs, after_data=True)
+            self._add(member.training_step, training | which, inputs, outputs, of_fold=member.fold)
             if run.values["evaluate"]:
                 model = member.files((names.MEMBER_MODEL,))
                 inputs = self._results([*model, names.BEST_PROVENANCE])
-                inputs += self._stage_inputs("test")
+                inputs += self._stage_inputs("test", member.fold)
                 outputs = self._results(member.files(names.MEMBER_TEST_FILES))
-                self._add(member.test_step, tested | which, inputs, outputs, after_data=True)
+                self._add(member.test_step, tested | which, inputs, outputs, of_fold=member.fold)
         if run.repeat.is_set:
             part = tested if run.values["evaluate"] else made
             inputs = self._results([names.PLAN, *names.BEST_FILES, *files.member_results(run)])

@@ -203,12 +203,22 @@ def fetched_file(wildcards):
     return storage(FETCHED[wildcards.path])
 
 
-DATA_PARTS = data_parts.parts(CFG["preprocess"])
-SETS_APART = data_parts.sets_apart(CFG["preprocess"])
+DATA_PARTS = data_parts.parts(RUN.section)
+SETS_APART = data_parts.sets_apart(RUN.section)
+FOLD_FILES = data_parts.files_of_folds(RUN.section)
 
 
 def raw_files(part):
     return unhurried(section.input_files(DATA_PARTS[part].section))
+
+
+def fold_flag(wildcards):
+    return flag(data_parts.main_part(wildcards.fold))
+
+
+def fold_script(wildcards):
+    part = data_parts.main_part(wildcards.fold)
+    return script("preprocess", request_of(part), arguments.data_arguments(RUN, part))(wildcards)
 
 
 def set_flag(wildcards):

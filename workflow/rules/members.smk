@@ -19,9 +19,13 @@ def member_script(wildcards):
     )
 
 
+def data_of_member(wildcards, stage):
+    return data_files(RUN.files_of(int(wildcards.fold)).awaited(stage))
+
+
 def member_test_script(wildcards):
     member = member_of(wildcards)
-    tested = arguments.evaluate_arguments(RUN, member)
+    tested = arguments.evaluate_arguments(RUN, member.fold)
     return script("evaluate", request_of(member.test_step), tested)(wildcards)
 
 
@@ -31,7 +35,7 @@ rule member:
         plan=made_by("plan", results(["search/plan.json"])),
         best=made_by("best", results(result_folder.BEST_FILES)),
         definition=unhurried([DEFINITION, *RUN.definition_files]),
-        data=data_files(RUN.files.awaited("train")),
+        data=lambda wildcards: data_of_member(wildcards, "train"),
     output:
         update(f"{RESULT}/members/fold-{{fold}}/seed-{{seed}}/model.pt"),
         update(f"{RESULT}/members/fold-{{fold}}/seed-{{seed}}/history.csv"),
@@ -64,7 +68,7 @@ if CFG["evaluate"]:
             model=lambda wildcards: made(results(member_of(wildcards).files(("model.pt",)))),
             provenance=made_by("best", results(["best/provenance.json"])),
             definition=unhurried([DEFINITION, *RUN.definition_files]),
-            data=data_files(RUN.files.awaited("test")),
+            data=lambda wildcards: data_of_member(wildcards, "test"),
         output:
             update(f"{RESULT}/members/fold-{{fold}}/seed-{{seed}}/metrics.json"),
             update(f"{RESULT}/members/fold-{{fold}}/seed-{{seed}}/outputs.npz"),

@@ -1,9 +1,9 @@
-# Raw files to HDF5: one job for all labelled sets, since splits and the search for duplicates cross
-# them, and one for each set to predict, so that one that is added is encoded alone.
+# Raw files to HDF5: one job for all labelled sets (of a fold), since splits and the search for
+# duplicates cross them, and one for each set to predict, so that one that is added is encoded alone.
 
 import re
 
-if DATA_PARTS:
+if data_parts.MAIN in DATA_PARTS:
 
     rule preprocess:
         input:
@@ -27,13 +27,33 @@ if DATA_PARTS:
             "{params.script} --log={log:q}"
 
 
-if len(DATA_PARTS) > 1:
+if FOLD_FILES:
+
+    rule preprocess_fold:
+        input:
+            fold_flag,
+            raw=raw_files(data_parts.main_part(0)),
+        output:
+            update(in_data(FOLD_FILES)),
+        log:
+            f"{RESULT}/logs/preprocess/fold-{{fold}}.log",
+        conda:
+            ENVIRONMENT
+        params:
+            script=fold_script,
+        message:
+            "Encoding the data of fold {wildcards.fold}"
+        shell:
+            "{params.script} --log={log:q}"
+
+
+if SETS_APART:
 
     rule preprocess_set:
         input:
             set_flag,
             raw=set_files,
-            encoding=made_by("preprocess", in_data([data_parts.ENCODING])),
+            encoding=made(in_data([data_parts.encoding_file(RUN.section)])),
         output:
             update(f"{DATA}/{{set}}.h5"),
             update(f"{DATA}/{{set}}.stats.json"),

@@ -8,7 +8,7 @@ rule report:
     input:
         flag("report"),
         made(results(result_files.report_inputs(RUN))),
-        statistics=made_by("preprocess", in_data(result_files.statistics(RUN))),
+        statistics=made(in_data(result_files.statistics(RUN))),
     output:
         page=report(
             update(f"{RESULT}/report.html"),

@@ -6,8 +6,8 @@ rule select:
         flag("best"),
         plan=made_by("plan", results(["search/plan.json"])),
         brackets=made(results(result_files.search_files(RUN)[1:])),
-        encoding=made(in_data(kept_encoding.told_files(CFG["preprocess"]))),
-        raw=unhurried(kept_encoding.needed_files(CFG["preprocess"])),
+        encoding=made(in_data(kept_encoding.told_files(RUN.section))),
+        raw=unhurried(kept_encoding.needed_files(RUN.section)),
     output:
         update(results(result_folder.BEST_FILES)),
     log:

@@ -119,6 +119,7 @@ class Encoder:
             intervals=intervals,
             chromosomes=None,
             groups=None,
+            places=None if block.places is None else np.repeat(block.places, 2),
         )
 
     def _codes(self, block: Block, sequences: list[bytes]) -> tuple[np.ndarray, int]:

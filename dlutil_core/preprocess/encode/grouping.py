@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.preprocess.read.blocks import Block
-from dlutil_core.preprocess.section import Split
+from dlutil_core.preprocess.split import Split
 
 IMPROVED_GROUPS = 2_000
 """Up to so many groups, exchanges of two are tried too; with more the shares are near enough."""
@@ -15,26 +17,42 @@ IMPROVED_GROUPS = 2_000
 TRIED_WAYS = 1 << 16
 
 
-class Groups:
-    """Collects the group of each record, four bytes a record, and each group's name once."""
+def groups_of(block: Block) -> list[bytes]:
+    """The group of each record, from the column that the split names."""
+    if block.groups is None:
+        raise UserError(
+            f"{block.path}: has no columns, so preprocess.split.by: group cannot be read from"
+            " it; give a table or BED, or split by fraction or chromosome"
+        )
+    return block.groups
 
-    def __init__(self) -> None:
+
+class Groups:
+    """Collects the group of each record, four bytes a record, and each group's name once.
+
+    Parameters
+    ----------
+    of
+        Gives the group, or the chromosome, of each record of a block.
+    """
+
+    def __init__(self, of: Callable[[Block], list[bytes]] = groups_of) -> None:
+        self._of = of
         self._numbers: dict[bytes, int] = {}
         self._members: list[np.ndarray] = []
 
     def add(self, block: Block) -> None:
         """Add the records of a block."""
-        if block.groups is None:
-            raise UserError(
-                f"{block.path}: has no columns, so preprocess.split.by: group cannot be read from"
-                " it; give a table or BED, or split by fraction or chromosome"
-            )
-        numbers = [self._numbers.setdefault(g, len(self._numbers)) for g in block.groups]
+        numbers = [self._numbers.setdefault(g, len(self._numbers)) for g in self._of(block)]
         self._members.append(np.array(numbers, np.int32))
 
     def members(self) -> np.ndarray:
         """Number of each record's group, from 0 in the order of the file, shape (N,)."""
         return np.concatenate(self._members)
+
+    def names(self) -> list[bytes]:
+        """What each group is called, by its number."""
+        return list(self._numbers)
 
 
 class GroupSplit:

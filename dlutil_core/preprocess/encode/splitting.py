@@ -9,7 +9,7 @@ from dlutil_core.preprocess.encode.places import places_of
 from dlutil_core.preprocess.encode.row_hashes import hash_rows
 from dlutil_core.preprocess.read.blocks import Block
 from dlutil_core.preprocess.read.text_files import readable
-from dlutil_core.preprocess.section import Split
+from dlutil_core.preprocess.split import Split
 
 MAX_CLASSES = 50
 QUANTILES = 10

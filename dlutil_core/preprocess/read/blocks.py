@@ -38,6 +38,8 @@ class Block:
         Chromosome of each record where the reader knows it, or None.
     groups
         What each record belongs to, where the split keeps groups together, or None.
+    places
+        Number of each record in the input that folds are made of, from 0, int64, or None.
     """
 
     path: str
@@ -50,6 +52,7 @@ class Block:
     intervals: list[bytes] | None = None
     chromosomes: list[bytes] | None = None
     groups: list[bytes] | None = None
+    places: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -87,4 +90,5 @@ class Block:
             of(self.intervals),
             of(self.chromosomes),
             of(self.groups),
+            of(self.places),
         )

@@ -1,8 +1,9 @@
 """The HDF5 file of a set, written block by block.
 
 Datasets: 'data' (N, D, H, L); 'label' (N, K) where there are labels; 'name' and perhaps 'interval',
-strings of fixed length. Labels and names are spooled to unnamed temporary files first, since their
-dtype and length are known only at the end. Nothing in the file depends on time or place.
+strings of fixed length; of folds 'index' (N,). Labels and names are spooled to unnamed temporary
+files first, since their dtype and length are known only at the end. Nothing in the file depends on
+time or place.
 """
 
 from __future__ import annotations

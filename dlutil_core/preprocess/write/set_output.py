@@ -26,6 +26,9 @@ from dlutil_core.preprocess.write.statistics import LabelCounts, SequenceCounts
 
 MAX_NAME_BYTES = 1 << 14
 
+INDEX = "index"
+"""The dataset with each record's number in the input, from 0, where there are folds."""
+
 
 class SetOutput:
     """Takes encoded blocks of one set and writes its file at `path`, a temporary name.
@@ -65,6 +68,7 @@ class SetOutput:
         self._data: Growing | None = None
         self._names = TextSpool(path.parent)
         self._intervals: TextSpool | None = None
+        self._places: Growing | None = None
         self._featured = False
 
     def add(self, block: Block, encoded: Encoded) -> None:
@@ -83,6 +87,8 @@ class SetOutput:
             self.label_counts.add(self.labels.add(block.labels))
         if self._intervals is not None and block.intervals is not None:
             self._intervals.add(block.intervals)
+        if self._places is not None and block.places is not None:
+            self._places.add(block.places)
         if encoded.counts is not None:
             self.sequence_counts.add_letters(encoded.counts, encoded.stored)
         self.records += len(block)
@@ -110,6 +116,8 @@ class SetOutput:
             self.labels = LabelSpool(folder)
         if block.intervals is not None:
             self._intervals = TextSpool(folder)
+        if block.places is not None:
+            self._places = Growing(self._file, INDEX, (), block.places.dtype, self._compression)
 
     def finish(self, label_dtype: np.dtype, columns: LabelColumns) -> None:
         """Write what waited for the end, and close the file.
@@ -119,6 +127,8 @@ class SetOutput:
         """
         assert self._data is not None
         self._data.finish()
+        if self._places is not None:
+            self._places.finish()
         classes = columns.classes()
         for k, names in enumerate(classes):
             if names is not None:

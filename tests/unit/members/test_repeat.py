@@ -31,8 +31,8 @@ def test_one_split_and_one_seed_are_no_members(section: object) -> None:
 
 
 def test_members_are_numbered_from_zero_fold_by_fold() -> None:
-    names = [member.name for member in repeat_of({"folds": 2, "seeds": 2}).members]
-    assert names == ["fold-0/seed-0", "fold-0/seed-1", "fold-1/seed-0", "fold-1/seed-1"]
+    names = [member.name for member in repeat_of({"folds": 3, "seeds": 2}).members]
+    assert names[:3] == ["fold-0/seed-0", "fold-0/seed-1", "fold-1/seed-0"] and len(names) == 6
     assert repeat_of({"folds": [["chr1"], ["chr2", 3], ["chrX"]]}).fold_count == 3
 
 
@@ -40,7 +40,8 @@ def test_members_are_numbered_from_zero_fold_by_fold() -> None:
     "section,told",
     [
         ({"seeds": 0}, "repeat.seeds is 0, but must be at least 1"),
-        ({"folds": 1}, "repeat.folds is 1, but must be at least 2"),
+        ({"folds": 1}, "repeat.folds is 1, but must be at least 3"),
+        ({"folds": [["a"], ["b"]]}, "but must hold 3 at least"),
         ({"search": "twice"}, "repeat.search is 'twice', but must be one of once, each"),
         ({"seed": 3}, "did you mean 'seeds'?"),
     ],

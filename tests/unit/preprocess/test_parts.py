@@ -33,7 +33,8 @@ def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def made(section: dict[str, Any], part: str) -> None:
     found = parts(section)[part]
-    preprocess(found.section, Path("data"), 1, later=bool(found.needed))
+    later = Path("data", *found.needed) if found.needed else None
+    preprocess(found.section, Path("data"), 1, later)
 
 
 def test_a_set_to_predict_depends_on_its_own_keys_and_on_the_encoding() -> None:

@@ -69,6 +69,27 @@ def test_members_are_not_trained_where_nothing_is() -> None:
         check(run_of(search={"method": "existing"}, repeat={"seeds": 2}))
 
 
+def test_folds_of_loaders_of_ones_own_are_folders() -> None:
+    for fold in range(3):
+        Path(f"data/fold-{fold}").mkdir()
+        Path(f"data/fold-{fold}/train.h5").write_text("")
+    made = run_of(repeat={"folds": 3}, data_files={"train": ["*.h5"]})
+    check(made)
+    assert [made.data_of(fold) for fold in range(3)] == [f"data/fold-{k}" for k in range(3)]
+    assert made.files_of(2).of_stage("train") == ["fold-2/train.h5"]
+    with pytest.raises(UserError, match=r"no folder data/fold-3, which the loaders of fold 3"):
+        check(run_of(repeat={"folds": 4}))
+    with pytest.raises(UserError, match=r"repeat\.folds: lists what each fold tests"):
+        check(run_of(repeat={"folds": [["a"], ["b"], ["c"]]}))
+
+
+def test_folds_that_the_section_cannot_make_are_told_before_anything_runs() -> None:
+    Path("a.fa").write_text(">chr1:1-5\nACGT\n")
+    section = {"sequences": "a.fa", "split": {"by": "chromosome", "test": ["chr1"]}}
+    with pytest.raises(UserError, match=r"split\.test: cannot stand beside repeat\.folds"):
+        check(run_of(preprocess=section, repeat={"folds": 3}))
+
+
 def test_a_raw_file_that_is_missing_is_told_before_anything_runs() -> None:
     section = {"train": {"sequences": "train.fa", "targets": "train.txt"}}
     Path("train.fa").write_text(">a\nACGT\n")
