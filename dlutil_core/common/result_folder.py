@@ -50,6 +50,9 @@ MEMBERS_SUMMARY = "members/summary.json"
 MEMBER_CURVES = "members/learning_curves.svg"
 """What the report leaves of members."""
 
+OUT_OF_FOLD = "members/out_of_fold.tsv"
+"""Predictions of every record by the members that did not see it; with folds that are tested."""
+
 SUMMARY_FILES = (MEMBERS_TABLE, MEMBERS_SUMMARY)
 """What is told of all members together."""
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from dlutil_core.common import files
 from dlutil_core.common import result_folder as names
 from dlutil_core.common.logs import log
-from dlutil_core.common.nested import tree_of_leaves
 from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.members.outputs import read_outputs
 from dlutil_core.members.repeat import Member
 from dlutil_core.members.spread import mean_of, spread_of
 from dlutil_core.members.training import trial_of
@@ -99,7 +96,7 @@ def ensemble_metrics(
     call = tested.definition.call
     values: dict[str, list[float]] = {}
     for fold in dict.fromkeys(member.fold for member in members):
-        outputs = [_outputs(result, member) for member in members if member.fold == fold]
+        outputs = [read_outputs(result, member) for member in members if member.fold == fold]
         pair = tested_together([found.arrays for found in outputs])
         row = call("the test of the ensemble", model.metrics_of_predictions, *pair)
         further = (model.further_metrics, *pair, outputs[0].classes)
@@ -108,21 +105,3 @@ def ensemble_metrics(
             values.setdefault(name, []).append(value)
     means = {name: mean_of(every) for name, every in values.items()}
     return {name: value if math.isfinite(value) else None for name, value in means.items()}
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Labels and predictions of a member's test, and the names of classes where they are known."""
-
-    arrays: tuple[Any, Any]
-    classes: np.ndarray | None
-
-
-def _outputs(result: Path, member: Member) -> Outputs:
-    path = result / names.member(member.fold, member.seed) / "outputs.npz"
-    with np.load(path) as arrays:
-        trees = []
-        for part in ("y_true", "y_pred"):
-            kept = [name for name in arrays.files if name.partition(".")[0] == part]
-            trees.append(tree_of_leaves({name.partition(".")[2]: arrays[name] for name in kept}))
-        return Outputs((trees[0], trees[1]), arrays.get("classes"))

@@ -13,6 +13,7 @@ from dlutil_core.members.repeat import Member
 from dlutil_core.model.options import TrainingOptions
 from dlutil_core.preprocess import kept_encoding
 from dlutil_core.preprocess import parts as data_parts
+from dlutil_core.run.result_files import summary_files, tested_files
 from dlutil_core.run.run_config import RunConfig
 
 
@@ -76,7 +77,9 @@ def member_arguments(run: RunConfig, member: Member) -> str:
 def summary_arguments(run: RunConfig) -> str:
     """Arguments of what is told of all members together, quoted for a shell."""
     stage, tested = ("test", " --tested") if run.values["evaluate"] else ("train", "")
-    return run_arguments(run, stage) + tested
+    files = [f"--tested-file={run.data}/{name}" for name in tested_files(run).values()]
+    folded = " --folded" if result_folder.OUT_OF_FOLD in summary_files(run) else ""
+    return f"{run_arguments(run, stage)}{tested}{folded} {shlex.join(files)}".rstrip()
 
 
 def baseline_arguments(run: RunConfig) -> str:

@@ -57,6 +57,22 @@ def model_files(run: RunConfig) -> list[str]:
     return [name for files in members for name in files] or [names.BEST_MODEL]
 
 
+def summary_files(run: RunConfig) -> list[str]:
+    """What is told of all members together."""
+    folded = run.repeat.has_folds and run.values["evaluate"]
+    return [*names.SUMMARY_FILES, *([names.OUT_OF_FOLD] if folded else [])]
+
+
+def tested_files(run: RunConfig) -> dict[int, str]:
+    """The file of each fold's test set, where preprocessing writes one; below the data folder."""
+    if not run.repeat.has_folds or not run.values["evaluate"]:
+        return {}
+    planned = {k: run.files_of(k).planned.get("test", []) for k in range(run.repeat.fold_count)}
+    if run.section.get("command"):
+        return {}
+    return {fold: name for fold, found in planned.items() for name in found}
+
+
 def prediction_files(name: str) -> list[str]:
     """The predictions of one file."""
     return [names.prediction(name), names.prediction_table(name)]
@@ -70,7 +86,7 @@ def result_files(run: RunConfig) -> list[str]:
     if run.values["baseline"]["enabled"]:
         found += BASELINE_FILES
     if run.repeat.is_set:
-        found += [*member_results(run), *names.SUMMARY_FILES]
+        found += [*member_results(run), *summary_files(run)]
     for name in run.files.predicted:
         found += prediction_files(name)
     if run.values["explain"]["enabled"]:

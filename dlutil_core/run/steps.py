@@ -281,7 +281,8 @@ class Steps:
         if run.repeat.is_set:
             part = tested if run.values["evaluate"] else made
             inputs = self._results([names.PLAN, *names.BEST_FILES, *files.member_results(run)])
-            self._add("members/summary", part, inputs, self._results(names.SUMMARY_FILES))
+            inputs += self._in_data(files.tested_files(run).values())
+            self._add("members/summary", part, inputs, self._results(files.summary_files(run)))
 
     def _report(self) -> None:
         run, made = self.run, self._made_part()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import random
@@ -106,6 +107,24 @@ def test_a_member_is_tested_on_the_part_of_its_fold(folded: Project) -> None:
     assert len(losses) == FOLDS * 2
     first = folded.result / "members/fold-0/seed-0/model.pt"
     assert first.read_bytes() == (folded.result / "best" / "model.pt").read_bytes()
+
+
+def test_every_record_is_predicted_by_those_that_did_not_see_it(folded: Project) -> None:
+    records = raw(folded)
+    with (folded.result / "members" / "out_of_fold.tsv").open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert list(rows[0]) == ["name", "fold", "label", "prediction", "sd"]
+    assert [row["name"] for row in rows] == list(records), "in the order of the raw file"
+    assert [float(row["label"]) for row in rows] == pytest.approx(list(records.values()))
+    for k in range(FOLDS):
+        names = names_of(folded.folder / f"data/fold-{k}/test.h5")
+        of = {row["name"]: row for row in rows if row["fold"] == str(k)}
+        assert sorted(of) == sorted(names)
+        folders = [folded.result / f"members/fold-{k}/seed-{i}" for i in range(2)]
+        found = [np.load(folder / "outputs.npz")["y_pred"].ravel() for folder in folders]
+        told = [[float(of[name][key]) for name in names] for key in ("prediction", "sd")]
+        assert told[0] == pytest.approx(np.mean(found, axis=0), rel=1e-5)
+        assert told[1] == pytest.approx(np.std(found, axis=0, ddof=1), rel=1e-4, abs=1e-7)
 
 
 def test_killed_on_two_cores_it_is_the_same(folded: Project, tmp_path: Path) -> None:

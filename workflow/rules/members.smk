@@ -97,8 +97,9 @@ rule members:
         best=made_by("best", results(result_folder.BEST_FILES)),
         plan=made_by("plan", results(["search/plan.json"])),
         definition=unhurried([DEFINITION, *RUN.definition_files]),
+        tested=made(in_data(result_files.tested_files(RUN).values())),
     output:
-        update(results(result_folder.SUMMARY_FILES)),
+        update(results(result_files.summary_files(RUN))),
     log:
         f"{RESULT}/logs/members/summary.log",
     conda:
