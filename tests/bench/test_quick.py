@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = {
-    "train": ["Lightning", "skorch", "DataLoader, 2 workers"],
+    "train": ["fit with MotifScan", "Lightning", "skorch", "DataLoader, 2 workers"],
     "search": ["bare process", "Optuna"],
     "checkpoints": ["by hand", "fit", "bracket jobs"],
     "stream": ["in memory", "streamed"],
