@@ -30,7 +30,7 @@ APART := --ignore=tests/promises --ignore=tests/cluster --ignore=tests/browser \
 demo: $(VENV)/.run ## train, pick, test and predict on real DNA (CORES=all)
 	@$(RUN) main.py config/config.yaml --cores $(CORES) $(if $(ARGS),-- $(ARGS))
 	@$(if $(ARGS),,$(RUN) examples/conv_seq_classifier/baseline.py results/conv_seq_classifier)
-	@$(if $(ARGS),,echo "Next, your own sequences: .venv/bin/dlutil init my_project --positives peaks.fa")
+	@$(if $(ARGS),,echo "Next, in a folder of your own: source $(CURDIR)/$(VENV)/bin/activate && dlutil init mine --positives peaks.fa")
 
 test: $(VENV)/.dev ## all tests but the ones below, with coverage (ARGS='-k plan')
 	$(PYTEST) $(WORKERS) --cov --cov-report=term $(APART) $(ARGS)

@@ -143,6 +143,7 @@ def test_what_does_not_fit_is_one_sentence(peaks: Project, tmp_path: Path) -> No
     result = str(peaks.result)
     fasta(folder / "long.fa", sequences(2, 3, "ACGT", 31))
     found = refused(folder, result, "long.fa")
+    assert "definition: is a folder" in refused(peaks.result / "best", result, "definition")
     assert "long.fa: record 1 (r0) has 31 letters, but the model takes 30" in found
     fasta(folder / "protein.fa", sequences(2, 3, "MKWL", 30))
     assert "outside the alphabet dna; the model takes no others" in refused(
