@@ -68,7 +68,10 @@ def _check_repeat(run: RunConfig) -> None:
     """Refuse members that cannot be had."""
     repeat = run.repeat
     if repeat.has_folds and repeat.search == EACH:
-        raise UserError("repeat.search: each is not there yet; leave it out for once")
+        raise UserError(
+            "repeat.search: each, a search of every fold, is not there yet; set it to once, which "
+            "searches on fold 0 and trains the picked configuration on all"
+        )
     for fold in range(repeat.fold_count) if repeat.has_folds else ():
         _check_fold(run, fold)
     if repeat.is_set and not run.trains:

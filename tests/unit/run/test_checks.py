@@ -83,6 +83,11 @@ def test_folds_of_loaders_of_ones_own_are_folders() -> None:
         check(run_of(repeat={"folds": [["a"], ["b"], ["c"]]}))
 
 
+def test_a_search_of_every_fold_is_refused() -> None:
+    with pytest.raises(UserError, match=r"repeat\.search: each, a search of every fold"):
+        check(run_of(repeat={"folds": 3, "search": "each"}))
+
+
 def test_folds_that_the_section_cannot_make_are_told_before_anything_runs() -> None:
     Path("a.fa").write_text(">chr1:1-5\nACGT\n")
     section = {"sequences": "a.fa", "split": {"by": "chromosome", "test": ["chr1"]}}
