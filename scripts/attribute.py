@@ -1,4 +1,4 @@
-"""Explains the best model: attributions, motifs of its first filters, logos."""
+"""Explains the best model, or all members: attributions, motifs of its first filters, logos."""
 
 import argparse
 from pathlib import Path
@@ -28,7 +28,9 @@ def main(arguments: argparse.Namespace) -> Made:
 if __name__ == "__main__":
     parser = script.parser(__doc__)
     add_run_arguments(parser)
-    parser.add_argument("--model", type=Path, required=True, help="best/model.pt")
+    parser.add_argument(
+        "--model", type=Path, nargs="+", required=True, help="best/model.pt, or members'"
+    )
     parser.add_argument("--set", default="test", choices=["test", "valid"], help="whose sequences")
     parser.add_argument("--motifs", help="known motifs, MEME or JASPAR format")
     parser.add_argument("--examples", type=int, default=6, help="sequences to draw and mutate")

@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("result", type=Path, metavar="RESULT_DIR")
     export.add_argument("-o", "--out", type=Path, help="default: RESULT_DIR/export")
     export.add_argument("--definition", help="a def.py instead of the one that the results keep")
+    export.add_argument("--member", help="fold-K/seed-I alone, or best (default: all members)")
     export.set_defaults(function=_export)
     compare.add_parser(commands)
     predict.add_parser(commands)
@@ -92,5 +93,5 @@ def _export(arguments: argparse.Namespace) -> None:
     from dlutil_core.export.exporting import export
 
     out = arguments.out or arguments.result / "export"
-    export(arguments.result, out, arguments.definition)
+    export(arguments.result, out, arguments.definition, arguments.member)
     print(f"The model is in {out}/")

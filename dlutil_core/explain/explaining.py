@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from dlutil_core.explain.motif_files import read_motifs
 from dlutil_core.explain.motifs import Motif, write_jaspar, write_meme
 from dlutil_core.explain.target import Target, sequences
 from dlutil_core.job.loaded_run import LoadedRun
-from dlutil_core.trained.load import restore_model
+from dlutil_core.trained.load import restore_models
 
 DRAWN_FILTERS = 12
 
@@ -49,19 +50,25 @@ class Options:
     output: int | None = None
 
 
-def explain(loaded: LoadedRun, model_file: Path, options: Options, out: Path) -> dict[str, Any]:
+def explain(
+    loaded: LoadedRun, model_files: Sequence[Path], options: Options, out: Path
+) -> dict[str, Any]:
     """Write attributions, motifs, their comparison, logos and `summary.json` into `out`.
+
+    Of several models, which are members of one result, the mean output is attributed to letters;
+    filters are those of the first one, since each has its own.
 
     Returns
     -------
     The content of `summary.json`.
     """
     known = read_motifs(Path(options.motifs)) if options.motifs else []
-    model = restore_model(loaded, model_file)
+    model = restore_models(loaded, model_files)
     x = sequences(model, _loader(loaded, options.data))
     targets = Target(model, options.output).tasks(x)
     named: list[Target | None] = [*targets] if len(targets) > 1 else [None]
-    each = [filters(target, x) for target in targets]
+    first = Target(model.first, options.output).tasks(x) if len(model_files) > 1 else targets
+    each = [filters(target, x) for target in first]
     found = each[0]  # of one network, so with the same sites
     matches = {f.number: best_match(f.motif, known) for f in found if known and f.motif.sites}
     rows = [
@@ -73,7 +80,7 @@ def explain(loaded: LoadedRun, model_file: Path, options: Options, out: Path) ->
     shown = _explain_sequences(targets, x, options, out)
     _write_motifs(found, rows, matches, out)
     summary = {
-        "text": _text(loaded, targets, len(x), found, known),
+        "text": _text(targets, len(x), found, known, len(model_files)),
         "table_caption": TABLE_CAPTION,
         "filters": rows,
         "pictures": _pictures(found, known, shown),
@@ -217,7 +224,7 @@ def _title(entry: Filter, matches: dict[int, tuple[Match, float]]) -> str:
 
 
 def _text(
-    loaded: LoadedRun, targets: list[Target], count: int, found: list[Filter], known: list[Motif]
+    targets: list[Target], count: int, found: list[Filter], known: list[Motif], members: int
 ) -> str:
     described = targets[0].described
     if len(targets) > 1:
@@ -226,6 +233,11 @@ def _text(
         f"What is explained is {described}, on {count} sequences. Letters and filters that "
         "drive it are candidates for what the model has learnt, not proof of what the cell does."
     )
+    if members > 1:
+        text += (
+            f" Letters are explained by the mean output of {members} members; filters are those of "
+            "the best model."
+        )
     if not found:
         text += " The network has no convolution over the four letters, so it has no filters here."
     elif not known:

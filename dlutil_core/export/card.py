@@ -7,7 +7,12 @@ from typing import Any
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_json
-from dlutil_core.common.result_folder import BEST_PROVENANCE, TEST_INTERVALS, TEST_METRICS
+from dlutil_core.common.result_folder import (
+    BEST_PROVENANCE,
+    MEMBERS_SUMMARY,
+    TEST_INTERVALS,
+    TEST_METRICS,
+)
 from dlutil_core.common.shown_text import shown
 from dlutil_core.trained.run_note import noted_data
 
@@ -37,12 +42,41 @@ def _head(config: dict[str, Any], provenance: dict[str, Any]) -> str:
 
 The best trial (number {config["trial"]}, epoch {config["epoch"]}) of {kind} of up to
 {search["max_epochs"]} epochs, reward {config["score"]:.6g} on the validation set. The network and
-its inputs are described by `definition/{config["definition"]}`.
+its inputs are described by `definition/{config["definition"]}`.{_members(config)}
 
 | hyperparameter | value |
 | --- | --- |
 {rows}
 """
+
+
+def _members(config: dict[str, Any]) -> str:
+    """What several members are, where there are such."""
+    members = config.get("members")
+    if not members:
+        return ""
+    return f"""
+
+Predictions are means over {len(members)} members: this trial, and the same configuration trained
+from other seeds or on other splits. Tables tell their standard deviation (`sd`); `python predict.py
+--member NAME` takes one alone. `model.pt2` and `model.onnx`, where they are there, give the means.
+The metrics below are those of the best trial alone, then of the members."""
+
+
+def _spread(result_dir: Path, config: dict[str, Any]) -> list[str]:
+    """The test metrics of several members, where there are such."""
+    if not config.get("members"):
+        return []
+    rows = []
+    for name, found in read_json(result_dir / MEMBERS_SUMMARY).items():
+        if not name.startswith("val_") and found["mean"] is not None:
+            sd, together = (found[key] for key in ("sd", "ensemble"))
+            told = ["" if value is None else f"{value:.4g}" for value in (sd, together)]
+            rows.append(f"| {name} | {found['mean']:.5g} | {told[0]} | {told[1]} |")
+    if not rows:
+        return []
+    head = "| metric of the members | mean | standard deviation | of their mean predictions |"
+    return [head, "| --- | --- | --- | --- |", *rows, ""]
 
 
 def _cell(value: Any) -> str:
@@ -99,7 +133,7 @@ def _metrics(result_dir: Path, config: dict[str, Any]) -> str:
         f"{document['records']} records that the search never saw; intervals are percentiles of "
         f"{document['resamples']} bootstrap resamples of them."
     )
-    return "\n".join([*lines, "", told, ""])
+    return "\n".join([*lines, "", told, "", *_spread(result_dir, config)])
 
 
 def _limits(result_dir: Path) -> str:

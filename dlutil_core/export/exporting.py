@@ -1,6 +1,7 @@
 """Writes the export folder.
 
-weights.safetensors   the network's weights (and what an own `save` adds)
+weights.safetensors   the network's weights (and what an own `save` adds); of further members
+                      weights.fold-{k}-seed-{i}.safetensors
 definition/           def.py and the local modules that it imports
 config.json           the configuration, and what else the predictions depend on
 encoding.json         how the training data were encoded
@@ -17,14 +18,14 @@ import ast
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from dlutil_core.common import files
 from dlutil_core.common.errors import UserError
-from dlutil_core.common.result_folder import BEST_ENCODING, BEST_MODEL, BEST_PROVENANCE
+from dlutil_core.common.result_folder import BEST_ENCODING, BEST_PROVENANCE, member_of
 from dlutil_core.export.card import model_card
 from dlutil_core.export.networks import export_network
 from dlutil_core.job.loaded_run import LoadedRun
@@ -32,14 +33,15 @@ from dlutil_core.model.checkpoint import read_checkpoint
 from dlutil_core.model.safetensors_file import write_tensors
 from dlutil_core.preprocess.kept_encoding import KeptEncoding
 from dlutil_core.trained.kept_files import ENTRY, copy_definition
-from dlutil_core.trained.load import restore_model, trained_run
+from dlutil_core.trained.load import restore_models, trained_run
+from dlutil_core.trained.members import model_files
 from dlutil_core.trained.provenance import recorded_env
 
 PACKAGE = Path(__file__).resolve().parents[1]
 STARTS = (
     *("base_model", "batch_generator", "constraints"),
     *("model.base", "model.options", "model.safetensors_file"),
-    *("preprocess.new_records", "trained.prediction_table"),
+    *("preprocess.new_records", "trained.ensemble", "trained.prediction_table"),
 )
 """Modules that a definition and `predict.py` import."""
 
@@ -47,7 +49,9 @@ NOT_WEIGHTS = {"trial", "epoch", "score", "config"}
 ALWAYS = ("torch", "numpy", "safetensors")
 
 
-def export(result_dir: Path, out: Path, definition: str | None = None) -> None:
+def export(
+    result_dir: Path, out: Path, definition: str | None = None, member: str | None = None
+) -> None:
     """Write the trained model of a result folder to the folder `out`.
 
     Parameters
@@ -56,6 +60,8 @@ def export(result_dir: Path, out: Path, definition: str | None = None) -> None:
         A new or empty folder, or an earlier export, which is replaced.
     definition
         A `def.py` to take instead of the one that the result folder keeps.
+    member
+        Of several members one alone, `fold-{k}/seed-{i}`, or `best`; None: all of them.
 
     Raises
     ------
@@ -63,13 +69,14 @@ def export(result_dir: Path, out: Path, definition: str | None = None) -> None:
         The result folder holds no model, its `def.py` is not found, or `out` holds something else.
     """
     _check_out(out)
+    chosen = model_files(result_dir, member)
     run = trained_run(result_dir, definition)
-    model = restore_model(run, result_dir / BEST_MODEL)
+    model = restore_models(run, chosen)
     building = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     try:
-        _write_all(result_dir, run, model, building)
+        _write_all(result_dir, run, model, chosen, building)
         _set_usual_modes(building)
         shutil.rmtree(out, ignore_errors=True)
         building.rename(out)
@@ -99,11 +106,31 @@ def _set_usual_modes(out: Path) -> None:
             path.chmod(usual)
 
 
-def _write_all(result_dir: Path, run: LoadedRun, model: Any, out: Path) -> None:
+def _write_weights(models: Sequence[Path], out: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Write each model's weights, the first ones as `weights.safetensors`.
+
+    Returns
+    -------
+    What the first model's file holds, and the names of the files by member, of several.
+    """
+    told: dict[str, Any] = {}
+    written: dict[str, str] = {}
+    for path in models:
+        content = read_checkpoint(path)
+        name = member_of(path.parent)
+        file = f"weights.{name.replace('/', '-')}.safetensors" if told else "weights.safetensors"
+        state = {k: v for k, v in content.items() if k not in NOT_WEIGHTS}
+        write_tensors(out / file, state)
+        written[name] = file
+        told = told or content
+    return told, written if len(written) > 1 else {}
+
+
+def _write_all(
+    result_dir: Path, run: LoadedRun, model: Any, models: Sequence[Path], out: Path
+) -> None:
     source = Path(run.spec.definition)
-    content = read_checkpoint(result_dir / BEST_MODEL)
-    state = {k: v for k, v in content.items() if k not in NOT_WEIGHTS}
-    write_tensors(out / "weights.safetensors", state)
+    content, members = _write_weights(models, out)
     used = copy_definition(source, out / "definition", _beside(source))
     provenance = files.read_json(result_dir / BEST_PROVENANCE)
     config = {
@@ -118,6 +145,8 @@ def _write_all(result_dir: Path, run: LoadedRun, model: Any, out: Path) -> None:
         "dlutil": provenance["dlutil"],
         "versions": provenance["versions"],
     }
+    if members:
+        config["members"] = members
     files.write_json(out / "config.json", config)
     kept = result_dir / BEST_ENCODING
     encoding = KeptEncoding.read(kept) if kept.is_file() else KeptEncoding()

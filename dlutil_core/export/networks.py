@@ -16,15 +16,36 @@ import torch
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.wording import shortened
 from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.trained.ensemble import Ensemble
 from dlutil_core.trained.run_note import noted_config, noted_data
 
 TOLERANCE = 1e-4
 SAMPLES = 3
 
 
+class EnsembleNetwork(torch.nn.Module):
+    """An ensemble as one network, whose output are the mean predictions.
+
+    Parameters
+    ----------
+    ensemble
+        Its members' networks become parts of this one.
+    """
+
+    def __init__(self, ensemble: Ensemble) -> None:
+        super().__init__()
+        self.networks = ensemble.network
+        self._means = ensemble.forward
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """Means of `y_pred` over members."""
+        return self._means(x)[0]
+
+
 def export_network(model: Any, result_dir: Path, out: Path, run: LoadedRun) -> dict[str, str]:
     """Write `model.pt2` and `model.onnx` where the network allows it.
 
+    Of an ensemble it gives mean predictions; of one model what its network gives, such as logits.
     `run` has the definition whose loaders give inputs to trace the network with.
 
     Returns
@@ -36,7 +57,9 @@ def export_network(model: Any, result_dir: Path, out: Path, run: LoadedRun) -> d
         why = "no inputs were at hand to trace the network with" if x is None else "it takes more "
         why += "" if x is None else "than one tensor"
         return {"torch.export": f"Not written: {why}.", "onnx": f"Not written: {why}."}
-    network = model.network.eval().cpu()
+    network = (
+        (EnsembleNetwork(model) if isinstance(model, Ensemble) else model.network).eval().cpu()
+    )
     x = x.to(torch.float32 if x.dtype.is_floating_point else x.dtype)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

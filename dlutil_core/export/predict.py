@@ -38,6 +38,7 @@ from dlutil_core.model.options import TrainingOptions  # noqa: E402
 from dlutil_core.model.safetensors_file import read_tensors  # noqa: E402
 from dlutil_core.preprocess.kept_encoding import KeptEncoding  # noqa: E402
 from dlutil_core.preprocess.new_records import NewRecords  # noqa: E402
+from dlutil_core.trained.ensemble import Ensemble  # noqa: E402
 from dlutil_core.trained.prediction_table import (  # noqa: E402
     PredictionTable,
     are_classes,
@@ -67,14 +68,28 @@ def definition() -> ModuleType:
     return module
 
 
-def load(device: str = "cpu") -> Any:
-    """The trained model, ready to predict."""
+def load(device: str = "cpu", member: str | None = None) -> Any:
+    """The trained model, ready to predict; of several members all, whose predictions are means.
+
+    Parameters
+    ----------
+    member
+        One of them alone: a key of `members` in config.json, or `best` for the first.
+    """
     found = settings()
     torch.set_num_threads(found["threads"])  # other numbers give other last bits
-    with model_settings(device, TrainingOptions(**found["options"])):
-        model: base_model.BaseModel = definition().Model(found["config"])
-    model.load(read_tensors(HERE / "weights.safetensors"))
-    return model
+    weights = found.get("members", {"": "weights.safetensors"})
+    chosen = next(iter(weights)) if member == "best" else member
+    if chosen is not None and chosen not in weights:
+        raise UserError(f"member {member}: there is none; choose from {', '.join(weights)}, best")
+    module = definition()
+    models = {}
+    for name in weights if chosen is None else [chosen]:
+        with model_settings(device, TrainingOptions(**found["options"])):
+            model: base_model.BaseModel = module.Model(found["config"])
+        model.load(read_tensors(HERE / weights[name]))
+        models[name] = model
+    return Ensemble(models) if len(models) > 1 else next(iter(models.values()))
 
 
 def inputs(path: str, array: bool = False) -> Any:
@@ -91,19 +106,23 @@ def predict(arguments: argparse.Namespace) -> None:
     """Predict one file; into an array or a table."""
     encoding = KeptEncoding.read(HERE / "encoding.json")
     out = arguments.output or f"{arguments.input}.predictions.tsv"
-    model = load(arguments.device)
+    model = load(arguments.device, arguments.member)
     with tempfile.TemporaryDirectory() as folder:
         path = arguments.input
         if not arguments.array:
             records = NewRecords(encoding, arguments.genome, arguments.paired)
             path = records.prepare(path, Path(folder))
-        found = as_array(model.predict(inputs(path, arguments.array)))
+        loader, spread = inputs(path, arguments.array), None
+        if isinstance(model, Ensemble):
+            found, spread = map(as_array, model.predict_with_sd(loader))
+        else:
+            found = as_array(model.predict(loader))
         if out.endswith(".npy"):
             with open(out, "wb") as file:
                 np.save(file, found, allow_pickle=False)
         else:
             kinds = are_classes(model, encoding), are_labels(model)
-            PredictionTable(path, found, encoding, *kinds).write(Path(out))
+            PredictionTable(path, found, encoding, *kinds, spread).write(Path(out))
 
 
 def main() -> None:
@@ -114,6 +133,7 @@ def main() -> None:
     parser.add_argument("--array", action="store_true", help="INPUT is a .npy array of inputs")
     parser.add_argument("--genome", help="the genome's FASTA file, for BED")
     parser.add_argument("--paired", help="the second sequences, for a model of pairs")
+    parser.add_argument("--member", help="one of several models alone, or best")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     arguments = parser.parse_args()
     if not os.path.isfile(arguments.input):

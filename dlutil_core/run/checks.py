@@ -11,6 +11,7 @@ from dlutil_core.members.repeat import EACH
 from dlutil_core.preprocess import section as preprocess
 from dlutil_core.preprocess.split import FOLDS
 from dlutil_core.run.run_config import RunConfig
+from dlutil_core.trained.members import BEST_ALONE
 
 
 def check(run: RunConfig) -> None:
@@ -21,6 +22,7 @@ def check(run: RunConfig) -> None:
     _check_packages(run)
     _check_device(run)
     _check_repeat(run)
+    _check_explained(run)
     if not run.trains and not run.plan_path.is_file():
         raise UserError(
             f"{run.result}: holds no earlier search ({run.plan_path} is missing); search "
@@ -99,6 +101,18 @@ def _check_fold(run: RunConfig, fold: int) -> None:
             f"repeat.folds: there is no folder {files.data_dir}, which the loaders of fold {fold} "
             "get; make it, or let preprocess divide your data (preprocess: {sequences: …})"
         )
+
+
+def _check_explained(run: RunConfig) -> None:
+    """Refuse the explanation of a member that there is not."""
+    chosen = run.values["explain"]["member"]
+    known = [member.name for member in run.repeat.members]
+    if chosen is None or chosen in (BEST_ALONE, *known):
+        return
+    there = f"repeat gives {known[0]} to {known[-1]}" if known else "repeat gives none"
+    raise UserError(
+        f"explain.member: there is no {chosen}: {there}; name one of these, or {BEST_ALONE}"
+    )
 
 
 def _check_names(run: RunConfig) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlutil_core.common import result_folder as names
+from dlutil_core.members.repeat import Member
 from dlutil_core.preprocess import section as preprocess
+from dlutil_core.trained.members import BEST_ALONE
 
 if TYPE_CHECKING:
     from dlutil_core.run.run_config import RunConfig
@@ -71,6 +73,16 @@ def tested_files(run: RunConfig) -> dict[int, str]:
     if run.section.get("command"):
         return {}
     return {fold: name for fold, found in planned.items() for name in found}
+
+
+def explained_files(run: RunConfig) -> list[str]:
+    """The weights that are explained: those that predict, or the member's that the config names."""
+    chosen = run.values["explain"]["member"]
+    if chosen is None:
+        return model_files(run)
+    if chosen == BEST_ALONE:
+        return [names.BEST_MODEL]
+    return Member.named(chosen).files((names.MEMBER_MODEL,))
 
 
 def prediction_files(name: str) -> list[str]:

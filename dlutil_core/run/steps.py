@@ -259,7 +259,8 @@ class Steps:
             stage, section = run.explained_stage, run.values["explain"]
             part = made | self._definition_part(stage) | {"explain": section}
             motifs = [section["motifs"]] if section["motifs"] else []
-            inputs = [*best, *self._stage_inputs(stage), *motifs]
+            models = self._results([*files.explained_files(run), names.BEST_PROVENANCE])
+            inputs = [*models, *self._stage_inputs(stage), *motifs]
             self._add("explain", part, inputs, self._results(files.EXPLAIN_FILES), of_fold=0)
 
     def _members(self) -> None:

@@ -55,6 +55,15 @@ class Ensemble:
         """Whether outputs are the classes of one question, not several tasks."""
         return bool(self.first.outputs_are_classes)
 
+    @property
+    def network(self) -> torch.nn.ModuleList:
+        """The networks of all members."""
+        return torch.nn.ModuleList([member.network for member in self.members.values()])
+
+    def to_device(self, tree: Any) -> Any:
+        """A batch on the device of the members, in their precision."""
+        return self.first.to_device(tree)
+
     def predict(self, loader: Any) -> Any:
         """Mean predictions `(N, …)` of inputs, as a numpy array in their order.
 

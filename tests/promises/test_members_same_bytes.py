@@ -6,11 +6,14 @@ import csv
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from killing import wait_for_orphans
 from support import Project
 
@@ -18,6 +21,7 @@ import dlutil_core
 from dlutil_core.batch_generator import MatrixBatchGenerator
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.seeds import member_seed
+from dlutil_core.export.exporting import export
 from dlutil_core.trained.members import members_of
 from dlutil_core.trained.new_files import predict_files
 
@@ -123,6 +127,29 @@ def test_a_loaded_result_is_all_members_or_one(three: Project, tmp_path: Path) -
     predict_files(three.result, [str(three.folder / "data" / "new.npy")], out, device="cpu")
     written = (three.result / "predictions" / "new.npy.tsv").read_text()
     assert out.read_text() == written
+
+
+def test_an_export_takes_all_members_along(three: Project, tmp_path: Path) -> None:
+    folder, records = tmp_path / "export", three.folder / "data" / "new.npy"
+    export(three.result, folder)
+    assert len(list(folder.glob("weights*.safetensors"))) == 3
+    assert "Predictions are means over 3 members" in (folder / "README.md").read_text()
+
+    def predicted(*words: str) -> str:
+        out = tmp_path / "out.tsv"
+        command = [sys.executable, "-P", folder / "predict.py", records, out, *words]
+        subprocess.run(command, check=True, capture_output=True, env={"PATH": "/usr/bin:/bin"})
+        return out.read_text()
+
+    assert predicted() == (three.result / "predictions" / "new.npy.tsv").read_text()
+    alone = tmp_path / "alone.tsv"
+    predict_files(three.result, [str(records)], alone, device="cpu", member="fold-0/seed-2")
+    assert predicted("--member", "fold-0/seed-2") == alone.read_text()
+
+    program = torch.export.load(folder / "model.pt2").module()
+    found = program(torch.from_numpy(new_records(three))).detach().numpy()
+    mean = np.load(three.result / "predictions" / "new.npy.npy")
+    assert found == pytest.approx(mean, abs=1e-5)
 
 
 def test_members_of_another_search_are_refused(three: Project, tmp_path: Path) -> None:

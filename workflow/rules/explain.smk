@@ -7,7 +7,7 @@ MOTIFS = CFG["explain"]["motifs"]
 rule explain:
     input:
         flag("explain"),
-        model=made_by("best", results(["best/model.pt"])),
+        model=made(results(result_files.explained_files(RUN))),
         provenance=made_by("best", results(["best/provenance.json"])),
         definition=unhurried([DEFINITION, *RUN.definition_files]),
         data=data_files(RUN.files.awaited(STAGE)),
@@ -37,9 +37,10 @@ rule explain:
     params:
         script=script("attribute", request_of("explain"), arguments.run_arguments(RUN, STAGE)),
         options=arguments.explain_arguments(RUN),
+        models=listed(results(result_files.explained_files(RUN))),
         out=subpath(output.examples, parent=True),
     message:
         "Explaining what the best model saw"
     shell:
-        "{params.script} --model={input.model:q} {params.options}"
+        "{params.script} --model {params.models:q} {params.options}"
         " --out={params.out:q} --log={log:q}"
