@@ -9,6 +9,7 @@ from typing import Any
 
 from dlutil_core.common.result_folder import PLAN
 from dlutil_core.common.wording import counted
+from dlutil_core.members.repeat import Repeat
 from dlutil_core.run.config import validated
 from dlutil_core.search.plan import FIXED, MODEL, RANDOM, Schedule, schedule
 from dlutil_core.watch.state import State, read_state
@@ -27,7 +28,8 @@ def plan_text(config: Mapping[str, Any], result: Path) -> str:
     result
         Its result folder. Where it holds trained epochs, expected time and disk are told too.
     """
-    search = validated(config)["search"]
+    values = validated(config)
+    search = values["search"]
     method, epochs, eta = (search[k] for k in ("method", "max_epochs", "eta"))
     state = read_state(result, time.time()) if (result / PLAN).is_file() else None
     if method == "existing" and state is not None:
@@ -47,8 +49,20 @@ def plan_text(config: Mapping[str, Any], result: Path) -> str:
         what += f", {DRAWN[made.sampler]}"
     if made.method == FIXED:
         what = "one configuration"
-    lines = [f"{what}: {counted(made.trial_count, 'trial')}, {counted(made.epochs, 'epoch')}", ""]
+    lines = [f"{what}: {counted(made.trial_count, 'trial')}, {counted(made.epochs, 'epoch')}"]
+    lines += [*_repeated(Repeat.of(values["repeat"]), made), ""]
     return "\n".join(lines + table(rows) + [""] + _expected(made, state)) + "\n"
+
+
+def _repeated(repeat: Repeat, made: Schedule) -> list[str]:
+    """What is trained of the picked configuration after the search."""
+    further = sum(not member.is_best_model for member in repeat.members)
+    if not further:
+        return []
+    return [
+        f"then {counted(further, 'member')} of the picked configuration, of at most "
+        f"{counted(made.max_epochs, 'epoch')} each"
+    ]
 
 
 def _expected(made: Schedule, state: State | None) -> list[str]:

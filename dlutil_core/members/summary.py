@@ -9,7 +9,6 @@ from typing import Any
 
 from dlutil_core.common import files
 from dlutil_core.common import result_folder as names
-from dlutil_core.common.logs import log
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.members.outputs import read_outputs
 from dlutil_core.members.repeat import Member
@@ -42,13 +41,6 @@ def summarise(result: Path, members: Sequence[Member], tested: LoadedRun | None)
     together = ensemble_metrics(tested, result, members) if tested is not None else {}
     summary = {name: _told(rows, name, together) for name in columns if name not in FIRST}
     files.write_json(result / names.MEMBERS_SUMMARY, summary)
-    for name, found in summary.items():
-        if not name.startswith("val_") and found["sd"] is not None:
-            of_all = "" if found["ensemble"] is None else f", ensemble {found['ensemble']:.4g}"
-            log.info(
-                "members: %s %.4g, standard deviation %.2g%s",
-                *(name, found["mean"], found["sd"], of_all),
-            )
 
 
 def _row(result: Path, member: Member, tested: bool) -> dict[str, Any]:

@@ -190,7 +190,9 @@ def test_killed_and_grown_on_two_cores(three: Project, tmp_path: Path) -> None:
     assert {epoch.trial_seed for epoch in grown.epochs()} <= {seeds[1]}
     grown.forget_epochs()
     grown.configure(repeat={"seeds": 3})
-    grown.succeed()
+    said = grown.succeed().output
+    mean = json.loads((three.result / "members" / "summary.json").read_text())["pearson"]["mean"]
+    assert "Over 3 members" in said and f"{mean:.4f} ± " in said
     assert {epoch.trial_seed for epoch in grown.epochs()} == {seeds[2]}, "only the new member"
     assert grown.manifest == three.manifest
     assert sum(grown.would_run().values()) == 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from dlutil_core.cli.plan_text import plan_text
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.nested import tree_leaves, tree_of_leaves
 from dlutil_core.common.result_folder import member_of
@@ -49,6 +50,12 @@ def test_members_are_numbered_from_zero_fold_by_fold() -> None:
 def test_what_it_must_not_be(section: object, told: str) -> None:
     with pytest.raises(UserError, match=told.replace("?", r"\?")):
         repeat_of(section)
+
+
+@pytest.mark.parametrize("repeat,told", [({}, ""), ({"seeds": 3}, "then 2 members of the picked")])
+def test_the_plan_tells_of_members(tmp_path: Path, repeat: object, told: str) -> None:
+    text = plan_text(BASE | {"repeat": repeat}, tmp_path)
+    assert told in text and ("member" in text) == bool(told)
 
 
 def test_a_member_has_a_name() -> None:
