@@ -157,11 +157,11 @@ def goal_of(what: str, value: float, shown: str, bound: float, at_least: bool) -
     print(f"{what}: {shown} (goal: {side} {bound:g}; {'met' if met else 'NOT met'})")
 
 
-def installed(*names: str) -> list[str]:
-    """Those of these optional packages that are there; says which are missing."""
+def installed(*names: str, quiet: bool = False) -> list[str]:
+    """Those of these optional packages that are there; says which are missing unless `quiet`."""
     found = [name for name in names if version_of(name)]
     for name in names:
-        if name not in found:
+        if name not in found and not quiet:
             print(f"{name}: missing; make bench installs it")
     return found
 

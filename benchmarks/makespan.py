@@ -1,8 +1,10 @@
 """How long a search of 10,000 trials takes on 1,000 workers: bracket jobs, trial jobs, groups.
 
+And how long a staged search, whose stages wait for each other, takes beside Hyperband on a machine.
+
 A simulation of the scheduler, the workflow's main process and the workers; nothing is trained. The
 latencies are measured ones (`--measure` measures them again, on the Slurm of tests/cluster, as
-root). `--write` renews the table and the picture in docs/.
+root). `--write` renews the tables and the picture in docs/.
 """
 
 from __future__ import annotations
@@ -21,16 +23,24 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from dlutil_core.run.job_sizes import OPENING  # noqa: E402
 from dlutil_core.search.plan import Bracket, Schedule, hyperband  # noqa: E402
+from dlutil_core.search.staged.stages import staged  # noqa: E402
 
 PAGE = ROOT / "docs" / "cluster.md"
 PICTURE = ROOT / "docs" / "pictures" / "makespan.svg"
 MARKS = ("<!-- table: makespan -->\n", "<!-- end of table -->\n")
+STAGED_PAGE = ROOT / "docs" / "search.md"
+STAGED_MARKS = ("<!-- table: staged makespan -->\n", "<!-- end of table -->\n")
 
 MAX_EPOCHS = 6561
 WORKERS = 1000
 COLOURS = ("#0072b2", "#3b8fc2", "#d55e00", "#009e73", "#a87400")
 EPOCH_SECONDS = (0.01, 0.1, 1.0, 10.0)
+CORES = (1, 4, 8, 16, 100)
+STAGED_MAX_EPOCHS = (9, 27, 81)
+STAGED_SECONDS = 10.0
+STAGED_SEEDS = 20
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,43 @@ def bracket_jobs(work: Work, cluster: Cluster, cores: int) -> float:
         begin = (position + 1) * lag.submit + lag.start
         ends.append(begin + lag.overhead + training)
     return look_at(max(ends), lag)
+
+
+def on_one_machine(work: Work, cores: int, overhead: float) -> float:
+    """Bracket jobs as the workflow shares a machine's cores out.
+
+    Brackets of Hyperband run side by side, as many as there are cores for; stages one after the
+    other, each on all cores, and the first ones are one job.
+    """
+    brackets = work.plan.brackets
+    threads = cores if work.plan.is_staged else max(1, cores // len(brackets))
+    times = [sum(spread_out(rung, threads) for rung in work.rungs(b)) for b in brackets]
+    if work.plan.is_staged:
+        return sum(times) + overhead * (len(brackets) - min(OPENING, len(brackets)) + 1)
+    return spread_out([overhead + seconds for seconds in times], cores // threads)
+
+
+def staged_ratio(max_epochs: int, cores: int) -> float:
+    """How many times as long as Hyperband a staged search takes: the mean over unequal trials."""
+    overhead = Latencies().overhead
+    found = []
+    for seed in range(STAGED_SEEDS):
+        times = [
+            on_one_machine(Work(plan, STAGED_SECONDS, seed=seed), cores, overhead)
+            for plan in (staged(max_epochs), hyperband(max_epochs))
+        ]
+        found.append(times[0] / times[1])
+    return statistics.mean(found)
+
+
+def staged_table() -> str:
+    """The ratios as a Markdown table."""
+    head = " | ".join(f"R = {epochs}" for epochs in STAGED_MAX_EPOCHS)
+    lines = [f"| cores | {head} |\n", "| ---: " * (len(STAGED_MAX_EPOCHS) + 1) + "|\n"]
+    for cores in CORES:
+        cells = " | ".join(f"{staged_ratio(epochs, cores):.1f}" for epochs in STAGED_MAX_EPOCHS)
+        lines.append(f"| {cores} | {cells} |\n")
+    return "".join(lines)
 
 
 def look_at(moment: float, lag: Latencies) -> float:
@@ -229,7 +276,7 @@ def duration(seconds: float) -> str:
 
 def draw(path: Path) -> None:
     """How many times the lower bound each way takes, against the length of an epoch."""
-    from dlutil_core.report.style import new_figure, save_svg
+    from dlutil_core.explain.figures import new_figure, save_svg
 
     plan = hyperband(MAX_EPOCHS)
     lengths = [10 ** (k / 4) for k in range(-10, 7)]
@@ -247,12 +294,17 @@ def draw(path: Path) -> None:
 
 
 def write() -> None:
-    """Renew the table and the picture in docs/."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, rest = text.split(MARKS[0])
-    _, after = rest.split(MARKS[1])
-    PAGE.write_text(before + MARKS[0] + table(simulated()) + MARKS[1] + after, encoding="utf-8")
+    """Renew the tables and the picture in docs/."""
+    renew(PAGE, MARKS, table(simulated()))
+    renew(STAGED_PAGE, STAGED_MARKS, staged_table())
     draw(PICTURE)
+
+
+def renew(page: Path, marks: tuple[str, str], text: str) -> None:
+    """Put a table between its marks on a page."""
+    before, rest = page.read_text(encoding="utf-8").split(marks[0])
+    _, after = rest.split(marks[1], 1)
+    page.write_text(before + marks[0] + text + marks[1] + after, encoding="utf-8")
 
 
 def measure() -> Latencies:
@@ -312,7 +364,8 @@ def main() -> None:
     elif arguments.write:
         write()
     else:
-        print(table(simulated()), end="")
+        print(table(simulated()))
+        print(staged_table(), end="")
 
 
 if __name__ == "__main__":

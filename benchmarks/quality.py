@@ -1,257 +1,367 @@
-"""How good the picked model is: Hyperband beside random search, Optuna and Ray, at equal epochs.
+"""How good the picked model is: dlutil's two searches beside their peers, at equal epochs.
 
-    python benchmarks/quality.py [--quick] [--seeds 20] [--max-epochs 27 81] [--plot FILE.svg]
+    python benchmarks/quality.py [--quick] [--seeds 100 20] [--max-epochs 27 81] [--plot FILE.svg]
 
-The problem is `examples/function_regressor` with a wider search space. For each seed every
-contestant may train as many epochs as Hyperband with R = `--max-epochs` and eta = 3 does (357 for
-27), and its picked model's validation reward (minus the mean squared error) counts:
+For each seed every contestant may train as many epochs as Hyperband with R = `--max-epochs` and
+eta = 3 does (357 for 27); what counts is the validation reward of the model that it picks, and its
+reward on the test set is told. Problems are of two kinds:
 
-- *dlutil*: the core's plan, trials and rankings, without Snakemake and without checkpoints;
-- *random search*: as many trials at random, each trained to R epochs, as the epochs allow;
-- *Optuna*: its HyperbandPruner, with its default sampler (TPE) and with random sampling;
-- *Ray Tune*: its HyperBandScheduler, for the first R alone (half a minute for each three seeds).
+- *live*: `examples/function_regressor` with a wider search space, whose trials are trained;
+- tables of learning curves of small real problems and of late bloomers (`curves.py`), on which
+  *regret* is what the pick's reward lacks of the table's best, and the goal is a share of Optuna's.
+
+Contestants: `staged`, with its model and with random draws, and `hyperband`, both by the core's
+plan, draws and rankings, without Snakemake and without checkpoints; *random search*, trials at
+random, each trained to R epochs; *Optuna* with its HyperbandPruner and default sampler, TPE; *BOHB*
+of hpbandster, where that is installed (`pip install hpbandster`; on tables, and live as Ray's
+`TuneBOHB`); *Ray Tune*'s HyperBandScheduler (live).
 """
 
 from __future__ import annotations
 
-import json
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import harness
 
 harness.use_repository()
 
-from dlutil_core.common.seeds import trial_seed  # noqa: E402
-from dlutil_core.job.loaded_run import LoadedRun  # noqa: E402
-from dlutil_core.job.run_spec import RunSpec  # noqa: E402
-from dlutil_core.search import plan, sampling  # noqa: E402
-from dlutil_core.search.outcome import Outcome, diverged, promoted, ranked  # noqa: E402
-from dlutil_core.search.plan import Schedule, Trial  # noqa: E402
+import curves  # noqa: E402
+import live  # noqa: E402
+from lookup import Lookup  # noqa: E402
+from problems import LATE_BLOOMERS, PROBLEMS, Problem  # noqa: E402
+from searches import ETA, contestants  # noqa: E402
 
-EXAMPLE = harness.ROOT / "examples" / "function_regressor"
-PEERS = Path(__file__).resolve().parent / "peers"
-ETA = 3
-BATCH = 50
-OTHER_TRIALS = 10_000
-"""Random search draws trials of numbers from here on, so that it draws others than Hyperband."""
+from dlutil_core.search import plan  # noqa: E402
 
-Rewards = dict[str, float]
-"""A number for each contestant."""
-
-
-def get_config() -> dict[str, Any]:
-    """The wider space: most configurations are bad ones."""
-    return {
-        "learning_rate": 10 ** random.uniform(-4, -1),
-        "hidden": random.choice([4, 8, 16, 32, 64, 128]),
-        "dropout": random.uniform(0, 0.5),
-        "max_norm": random.uniform(0.5, 5),
-    }
+LIVE = "live"
+OURS = "staged, model"
+TPE = "Optuna, TPE"
+SIZE = 100
+"""Validation records of the tables' problems; `live` has as many."""
+RAY_SEEDS = 20
+SLOW = ("BOHB",)
+SLOW_SEEDS = 20
+RESAMPLED = 4000
 
 
-class Training:
-    """Trials in memory: their models, and their rows so far."""
+@dataclass(frozen=True)
+class Pick:
+    """What a search picked with a seed."""
 
-    def __init__(self, loaded: LoadedRun) -> None:
-        self.loaded = loaded
-        self.models: dict[int, Any] = {}
-        self.rows: dict[int, list[dict[str, float]]] = {}
-        self.epochs = 0
-
-    def to(self, trial: Trial, budget: int) -> Outcome:
-        """The outcome of a trial at a budget, trained on from where it is."""
-        from dlutil_core.common.seeds import seed_everything
-
-        number = trial.number
-        if number not in self.models:
-            seed_everything(trial.seed)
-            self.models[number] = self.loaded.model(trial.config)
-            self.rows[number] = []
-        rows = self.rows[number]
-        if len(rows) < budget and not (rows and diverged(rows[-1])):
-            train, val = self.loaded.loaders
-            first = len(rows) + 1
-            new = self.models[number].fit(train, val, budget, first, trial.seed, diverged)
-            rows += new
-            self.epochs += len(new)
-        bad = bool(rows) and diverged(rows[-1])
-        return Outcome(number, list(rows), "diverged" if bad else "ok")
+    reward: float
+    test: float
+    epochs: int
 
 
-def hyperband(loaded: LoadedRun, search: Schedule, seed: int) -> tuple[float, int]:
-    """The score of the model that dlutil picks, and the epochs trained."""
-    training = Training(loaded)
-    trials = sampling.sample_trials(get_config, search, seed)
-    last: dict[int, Outcome] = {}
-    for bracket in search.brackets:
-        running = list(bracket.trials)
-        for i, rung in enumerate(bracket.rungs):
-            found = [training.to(trials[j], rung.budget) for j in running]
-            order = ranked(found)
-            last |= {one.trial: one for one in order}
-            running = promoted(order, bracket.slots_after(i))
-    return ranked(list(last.values()))[0].score or 0.0, training.epochs
+Picks = dict[str, list[Pick]]
+"""The picks of each contestant, by seed."""
 
 
-def random_search(loaded: LoadedRun, search: Schedule, seed: int) -> tuple[float, int]:
-    """The best of as many full-length trials as the epochs allow."""
-    training = Training(loaded)
-    count = search.epochs // search.max_epochs
-    configs = sampling.sample_configs(get_config, count, OTHER_TRIALS + seed)
-    trials = [
-        Trial(j, trial_seed(OTHER_TRIALS + seed, j), config, 0) for j, config in enumerate(configs)
-    ]
-    found = [training.to(trial, search.max_epochs) for trial in trials]
-    return ranked(found)[0].score or 0.0, training.epochs
+def picked_live(name: str, max_epochs: int, seed: int, data: str) -> Pick:
+    """A search whose trials are trained, in a process of its own."""
+    search = contestants([*harness.installed("optuna", "hpbandster", quiet=True)])[name]
+    training = live.Training(data, seed)
+    pick = search(training, live.SPACE, max_epochs, seed)
+    return Pick(pick.score or 0.0, training.test_reward(pick), training.epochs)
 
 
-def optuna_search(loaded: LoadedRun, search: Schedule, seed: int, tpe: bool) -> tuple[float, int]:
-    """Optuna's Hyperband, with trials until the epochs are spent."""
-    import optuna
+def picked_on_table(
+    name: str, table: curves.Table, max_epochs: int, seeds: Sequence[int], size: int
+) -> list[Pick]:
+    """A search on a table, with some seeds, in a process of its own."""
+    search = contestants([*harness.installed("optuna", "hpbandster", quiet=True)])[name]
+    found = []
+    for seed in seeds:
+        trials = Lookup(table, size)
+        pick = search(trials, table.problem.space, max_epochs, seed)
+        found.append(Pick(pick.score or 0.0, trials.test_reward(pick), trials.epochs))
+    return found
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    training = Training(loaded)
 
-    def objective(trial: Any) -> float:
-        config = {
-            "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True),
-            "hidden": trial.suggest_categorical("hidden", [4, 8, 16, 32, 64, 128]),
-            "dropout": trial.suggest_float("dropout", 0, 0.5),
-            "max_norm": trial.suggest_float("max_norm", 0.5, 5),
+class Comparison:
+    """All searches of a problem with R epochs.
+
+    Parameters
+    ----------
+    pool
+        Processes that search.
+    names
+        Contestants.
+    tables
+        Of the problems, by name.
+    """
+
+    def __init__(
+        self,
+        pool: ProcessPoolExecutor,
+        names: Sequence[str],
+        seeds: int,
+        tables: Mapping[str, curves.Table],
+    ) -> None:
+        self.pool = pool
+        self.names = names
+        self.seeds = seeds
+        self.tables = tables
+
+    def seeds_of(self, name: str) -> int:
+        """How many seeds a contestant has."""
+        return min(self.seeds, SLOW_SEEDS) if name in SLOW else self.seeds
+
+    def live(self, max_epochs: int, data: str) -> Picks:
+        """Trials are trained."""
+        jobs = {
+            name: [
+                self.pool.submit(picked_live, name, max_epochs, seed, data)
+                for seed in range(self.seeds_of(name))
+            ]
+            for name in self.names
+            if name not in SLOW
         }
-        for epoch in range(1, search.max_epochs + 1):
-            found = training.to(Trial(trial.number, 1000 * seed + trial.number, config, 0), epoch)
-            if found.score is None or training.epochs >= search.epochs:
-                trial.study.stop()
-                raise optuna.TrialPruned
-            trial.report(found.score, epoch)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-        return found.score
+        return {name: [job.result() for job in found] for name, found in jobs.items()}
 
-    samplers = optuna.samplers
-    study = optuna.create_study(
-        study_name=f"seed {seed}",  # which a trial's bracket depends on
-        sampler=samplers.TPESampler(seed=seed) if tpe else samplers.RandomSampler(seed),
-        pruner=optuna.pruners.HyperbandPruner(1, search.max_epochs, search.eta),
-        direction="maximize",
-    )
-    study.optimize(objective)
-    rewards = [row["reward"] for rows in training.rows.values() for row in rows]
-    return max(r for r in rewards if r == r), training.epochs
+    def on_table(
+        self, problem: Problem, max_epochs: int, size: int, names: Sequence[str] = ()
+    ) -> Picks:
+        """Trials are read off a table."""
+        jobs, table = {}, self.tables[problem.name]
+        for name in names or self.names:
+            seeds = range(self.seeds_of(name))
+            jobs[name] = [
+                self.pool.submit(picked_on_table, name, table, max_epochs, seeds[k : k + 10], size)
+                for k in range(0, len(seeds), 10)
+            ]
+        return {
+            name: [pick for job in found for pick in job.result()] for name, found in jobs.items()
+        }
 
 
-def of_seed(max_epochs: int, seed: int, data: str, with_optuna: bool) -> tuple[Rewards, Rewards]:
-    """Rewards and epochs of every contestant, in a process of its own."""
-    loaded = LoadedRun(RunSpec(str(EXAMPLE / "def.py"), data, BATCH, seed, device="cpu"))
-    search = plan.hyperband(max_epochs, ETA)
-    found = {
-        "dlutil": hyperband(loaded, search, seed),
-        "random search": random_search(loaded, search, seed),
-    }
-    if with_optuna:
-        found["Optuna, TPE"] = optuna_search(loaded, search, seed, tpe=True)
-        found["Optuna, random"] = optuna_search(loaded, search, seed, tpe=False)
-    rewards = {name: reward for name, (reward, _) in found.items()}
-    return rewards, {name: float(epochs) for name, (_, epochs) in found.items()}
-
-
-def ray_rewards(search: Schedule, data: str, seeds: int) -> list[tuple[float, float]]:
-    """Rewards and epochs of Ray's searches, all in one cluster."""
-    numbers = [str(n) for n in (BATCH, seeds, search.max_epochs, search.trial_count, search.epochs)]
-    with tempfile.TemporaryDirectory(prefix="dlutil-benchmark-") as name:
-        command = [sys.executable, str(PEERS / "ray_quality.py"), data, f"{name}/out", *numbers]
-        said = harness.run_process(command, Path(name), seconds=60 + 60 * seeds)
-    return [(reward, spent) for reward, spent in json.loads(said.strip().splitlines()[-1])]
-
-
-def compare(
-    max_epochs: int, seeds: int, data: str, with_optuna: bool, with_ray: bool
-) -> list[Rewards]:
-    """Let all search with all seeds, print the table, and return the rewards."""
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(of_seed, max_epochs, k, data, with_optuna) for k in range(seeds)]
-        found = [job.result() for job in jobs]
-    rewards, epochs = [one for one, _ in found], [one for _, one in found]
-    search = plan.hyperband(max_epochs, ETA)
-    if with_ray:
-        for k, (reward, spent) in enumerate(ray_rewards(search, data, seeds)):
-            rewards[k]["Ray Tune"], epochs[k]["Ray Tune"] = reward, spent
-    size = f"{search.trial_count} trials, {search.epochs} epochs each"
-    print(f"\nR = {max_epochs}: {seeds} seeds, {size}")
-    print_comparison(rewards, epochs, f"R = {max_epochs}")
-    return rewards
-
-
-def print_comparison(rewards: list[Rewards], epochs: list[Rewards], title: str) -> None:
-    """A table; how often and by how much dlutil's pick is better, seed by seed."""
-    head = ("contestant", "reward of the pick", "mean", "epochs", "dlutil's above it, mean")
-    rows = [(*head, "dlutil is better in")]
-    for name in rewards[0]:
-        own = [one[name] for one in rewards]
-        gains = [one["dlutil"] - one[name] for one in rewards]
-        wins = f"{sum(gain > 0 for gain in gains)} of {len(gains)} seeds"
-        spent = f"{statistics.mean(one[name] for one in epochs):.0f}"
-        better = ("", "") if name == "dlutil" else (mean_gain(gains), wins)
-        rows.append((name, harness.spread(own), f"{statistics.mean(own):.2f}", spent, *better))
-    harness.print_table(rows)
-    gains = [one["dlutil"] - one["random search"] for one in rewards]
-    what = f"{title}: dlutil's reward above that of random search, mean"
-    harness.goal_of(what, statistics.mean(gains), mean_gain(gains), 0.0, at_least=True)
-
-
-def mean_gain(gains: list[float]) -> str:
-    """The mean, and its 95 % interval by bootstrap over the seeds."""
+def interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """The mean and its 95 % interval by bootstrap."""
     draw = random.Random(1)
-    means = sorted(statistics.mean(draw.choices(gains, k=len(gains))) for _ in range(4000))
-    return f"{statistics.mean(gains):.2f} ({means[100]:.2f} … {means[-101]:.2f})"
+    means = sorted(statistics.mean(draw.choices(values, k=len(values))) for _ in range(RESAMPLED))
+    return statistics.mean(values), means[RESAMPLED // 40], means[-RESAMPLED // 40 - 1]
 
 
-def draw(all_rewards: dict[int, list[Rewards]], out: Path) -> None:
-    """A panel for each R: one column of points for each contestant, a bar at the median."""
-    from dlutil_core.report.style import new_figure, save_svg
+def shown(found: tuple[float, float, float], digits: int = 3) -> str:
+    """`mean (low … high)`."""
+    middle, low, high = (f"{value:.{digits}f}" for value in found)
+    return f"{middle} ({low} … {high})"
 
-    figure, axes = new_figure(1, len(all_rewards), width=5.2 * len(all_rewards), height=3.2)
-    for axis, (max_epochs, rewards) in zip(axes[0], all_rewards.items(), strict=True):
-        for place, name in enumerate(rewards[0]):
-            values = [one[name] for one in rewards]
-            shifts = [place + (k % 5 - 2) * 0.06 for k in range(len(values))]
-            colour = "#d55e00" if name == "dlutil" else "#0072b2"
-            axis.scatter(shifts, values, s=14, color=colour, alpha=0.7, linewidths=0)
-            middle = statistics.median(values)
-            axis.plot([place - 0.25, place + 0.25], [middle, middle], color="#1c1f24", lw=1.5)
-        axis.set_xticks(range(len(rewards[0])), list(rewards[0]))
-        axis.set_ylabel("validation reward of the picked model")
-        epochs = plan.hyperband(max_epochs, ETA).epochs
-        title = f"R = {max_epochs}: {len(rewards)} searches of {epochs} epochs each"
-        axis.set_title(title, fontsize=9)
+
+def gains(picks: Picks, name: str, above: str) -> list[float]:
+    """By how much one's picks are better than another's, seed by seed."""
+    pairs = zip(picks[name], picks[above], strict=False)
+    return [one.reward - another.reward for one, another in pairs]
+
+
+def print_picks(picks: Picks) -> None:
+    """Rewards, and how much the staged search's are above them."""
+    head = ("contestant", "seeds", "reward, mean", "on the test set", "epochs")
+    rows = [(*head, "staged's reward above it", "better in")]
+    for name, found in picks.items():
+        better = ("", "")
+        if name != OURS and OURS in picks:
+            above = gains(picks, OURS, name)
+            wins = f"{sum(gain > 0 for gain in above)} of {len(above)}"
+            better = (shown(interval(above)), wins)
+        tests = [pick.test for pick in found if pick.test == pick.test]
+        rows.append(
+            (
+                name,
+                str(len(found)),
+                f"{statistics.mean(pick.reward for pick in found):.3f}",
+                f"{statistics.mean(tests):.3f}" if tests else "",
+                f"{statistics.mean(pick.epochs for pick in found):.0f}",
+                *better,
+            )
+        )
+    harness.print_table(rows)
+
+
+def regrets(picks: Picks, best: float) -> dict[str, list[float]]:
+    """What each pick's reward lacks of the best one."""
+    return {name: [best - pick.reward for pick in found] for name, found in picks.items()}
+
+
+def ratio(
+    of: Sequence[Sequence[float]], to: Sequence[Sequence[float]]
+) -> tuple[float, float, float]:
+    """The geometric mean over problems of ratios of mean regrets, and its 95 % interval.
+
+    The interval is by bootstrap over the seeds of each problem.
+    """
+    draw = random.Random(1)
+
+    def of_means(resampled: bool) -> float:
+        found = []
+        for one, other in zip(of, to, strict=True):
+            pair = [draw.choices(v, k=len(v)) if resampled else v for v in (one, other)]
+            found.append(statistics.mean(pair[0]) / max(statistics.mean(pair[1]), 1e-12))
+        return statistics.geometric_mean([max(value, 1e-12) for value in found])
+
+    drawn = sorted(of_means(True) for _ in range(RESAMPLED))
+    return of_means(False), drawn[RESAMPLED // 40], drawn[-RESAMPLED // 40 - 1]
+
+
+def print_regrets(found: dict[str, dict[str, list[float]]], title: str) -> None:
+    """Each contestant's regret as a share of Optuna's, by problem and over the real ones."""
+    real = [p.name for p in PROBLEMS if p.is_real and p.name in found]
+    if TPE not in next(iter(found.values())):
+        return
+    print(f"\n{title}: regret as a share of that of {TPE}, mean (95 % interval)")
+    head = ["contestant", *found, *(["all real ones"] if real else [])]
+    rows = [head]
+    for name in next(iter(found.values())):
+        row = [shown(ratio([r[name]], [r[TPE]]), 2) for r in found.values()]
+        if real:
+            shares = ratio([found[p][name] for p in real], [found[p][TPE] for p in real])
+            row.append(shown(shares, 2))
+        rows.append([name, *row])
+    harness.print_table(rows)
+    if real:
+        shares = ratio([found[p][OURS] for p in real], [found[p][TPE] for p in real])
+        what = f"{title}, {len(real)} real problems: staged's regret, of {TPE}'s"
+        harness.goal_of(what, shares[0], shown(shares, 2), 0.7, at_least=False)
+
+
+def print_live_goals(picks: Picks, title: str) -> None:
+    """Whether the staged search is surely better than Optuna, and Hyperband than random search."""
+    if TPE in picks:
+        found = interval(gains(picks, OURS, TPE))
+        what = f"{title}, live: staged's reward above that of {TPE}, mean, interval above"
+        harness.goal_of(what, found[1], shown(found), 0.0, at_least=True)
+    found = interval(gains(picks, "hyperband", "random search"))
+    what = f"{title}, live: hyperband's reward above that of random search, mean"
+    harness.goal_of(what, found[0], shown(found), 0.0, at_least=True)
+
+
+def compared_live(compare: Comparison, max_epochs: int, with_ray: bool) -> None:
+    """Let all search with trials that are trained."""
+    search = plan.hyperband(max_epochs, ETA)
+    with tempfile.TemporaryDirectory(prefix="dlutil-benchmark-") as data:
+        live.make_data(data)
+        picks = compare.live(max_epochs, data)
+        peers = [("Ray Tune", False), ("Ray Tune, BOHB", True)] if with_ray else []
+        if "BOHB" not in compare.names:
+            peers = peers[:1]
+        for name, bohb in peers:
+            seeds = min(RAY_SEEDS, compare.seeds)
+            found = live.ray_rewards(search, data, seeds, bohb)
+            picks[name] = [Pick(reward, float("nan"), int(spent)) for reward, spent in found]
+    print(f"\nR = {max_epochs}, live: {search.epochs} epochs each")
+    print_picks(picks)
+    print_live_goals(picks, f"R = {max_epochs}")
+
+
+def compared_on_tables(
+    compare: Comparison, max_epochs: int, chosen: Sequence[Problem]
+) -> dict[str, dict[str, list[float]]]:
+    """Let all search on tables; their regrets by problem."""
+    found = {}
+    for problem in chosen:
+        if problem.epochs < max_epochs:
+            continue
+        table = compare.tables[problem.name]
+        size = SIZE if problem.is_real else table.sizes[-1]
+        picks = compare.on_table(problem, max_epochs, size)
+        best = float(table.val[table.sizes.index(size)][:, :max_epochs].max())
+        found[problem.name] = regrets(picks, best)
+        told = f"{len(table.configs):,} configurations, the best one's reward {best:.3f}"
+        print(f"\nR = {max_epochs}, {problem.name}: {told}")
+        print_picks(picks)
+    return found
+
+
+def print_sizes(compare: Comparison, max_epochs: int, chosen: Sequence[Problem]) -> None:
+    """What a larger validation set gains on the test set, and how much picks promise."""
+    rows = [["problem", "search", *(f"{size} records" for size in curves.SIZES)]]
+    names = [name for name in (OURS, "hyperband") if name in compare.names]
+    for problem in chosen:
+        sizes = [size for size in curves.SIZES if size <= problem.validating]
+        found = {size: compare.on_table(problem, max_epochs, size, names) for size in sizes}
+        for name in names:
+            cells = []
+            for size in sizes:
+                test = statistics.mean(pick.test for pick in found[size][name])
+                reward = statistics.mean(pick.reward for pick in found[size][name])
+                cells.append(f"{test:.3f} ({reward:.3f})")
+            rows.append([problem.name, name, *cells, *[""] * (len(curves.SIZES) - len(cells))])
+    print(f"\nR = {max_epochs}: test reward of the pick (and its validation reward) by the size of")
+    print("the validation set")
+    harness.print_table(rows)
+
+
+def draw(found: dict[int, dict[str, dict[str, list[float]]]], out: Path) -> None:
+    """A panel for each R: regrets as shares of Optuna's, by problem, with intervals."""
+    from dlutil_core.explain.figures import new_figure, save_svg
+
+    colours = {OURS: "#d55e00", "staged, random": "#e6a23c", "hyperband": "#0072b2"}
+    others = ("#1c1f24", "#009e73", "#a87400", "#7a6fb0")
+    height = 1.2 + 0.55 * max(map(len, found.values()))
+    figure, axes = new_figure(1, len(found), width=5.6, height=height)
+    for axis, (max_epochs, by_problem) in zip(axes[0], found.items(), strict=True):
+        names = [name for name in next(iter(by_problem.values())) if name != TPE]
+        rest = iter(others)
+        for place, name in enumerate(names):
+            shares = [ratio([r[name]], [r[TPE]]) for r in by_problem.values()]
+            rows = [k + 0.1 * (place - len(names) / 2) for k in range(len(by_problem))]
+            errors = [[m - low for m, low, _ in shares], [high - m for m, _, high in shares]]
+            colour = colours.get(name) or next(rest)
+            points = [middle for middle, _, _ in shares]
+            axis.errorbar(
+                points, rows, xerr=errors, fmt="o", ms=4, lw=1.2, color=colour, label=name
+            )
+        axis.axvline(1.0, color="#1c1f24", lw=1)
+        axis.set_yticks(range(len(by_problem)), list(by_problem))
+        axis.invert_yaxis()
+        axis.set(xscale="log", xlabel=f"regret as a share of that of {TPE}")
+        axis.set_title(f"R = {max_epochs}", fontsize=9)
+    axes[0][-1].legend(frameon=False, fontsize=7)
     save_svg(figure, out)
 
 
 def main() -> None:
     parser = harness.parser(__doc__, rounds=1, seconds=0)
-    parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--max-epochs", type=int, nargs="+", default=[27, 81], help="each R")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[100, 20], help="for each R")
+    names = [LIVE, *(problem.name for problem in PROBLEMS)]
+    parser.add_argument("--problems", nargs="+", choices=names, default=names)
     parser.add_argument("--plot", type=Path, help="an SVG file to draw")
     arguments = parser.parse_args()
-    seeds, budgets = (10, [9]) if arguments.quick else (arguments.seeds, arguments.max_epochs)
-    harness.print_versions("torch", "optuna", "ray")
+    budgets, wanted = (
+        dict(zip(arguments.max_epochs, arguments.seeds, strict=True)),
+        arguments.problems,
+    )
+    if arguments.quick:
+        budgets, wanted = {9: 4}, [LIVE, LATE_BLOOMERS.name]
+    harness.print_versions("torch", "optuna", "ray", "hpbandster")
     peers = harness.installed("optuna", "ray")
-    with tempfile.TemporaryDirectory(prefix="dlutil-benchmark-") as data:
-        subprocess.run([sys.executable, EXAMPLE / "make_data.py", data], check=True)
-        found = {}
-        for k, max_epochs in enumerate(budgets):
-            with_ray = "ray" in peers and k == 0 and not arguments.quick
-            found[max_epochs] = compare(max_epochs, seeds, data, "optuna" in peers, with_ray)
-    if arguments.plot:
+    peers += harness.installed("hpbandster", quiet=True)
+    chosen = [problem for problem in PROBLEMS if problem.name in wanted]
+    longest = max(budgets)
+    tables = {p.name: curves.table(p, min(longest, p.epochs)) for p in chosen}
+    found = {}
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        for k, (max_epochs, seeds) in enumerate(budgets.items()):
+            compare = Comparison(pool, list(contestants(peers)), seeds, tables)
+            if LIVE in wanted:
+                compared_live(
+                    compare, max_epochs, "ray" in peers and k == 0 and not arguments.quick
+                )
+            if chosen:
+                found[max_epochs] = compared_on_tables(compare, max_epochs, chosen)
+                print_regrets(found[max_epochs], f"R = {max_epochs}")
+            real = [p for p in chosen if p.is_real and p.epochs >= max_epochs]
+            if real and k == 0:
+                print_sizes(compare, max_epochs, real)
+    if arguments.plot and found and "optuna" in peers:
         draw(found, arguments.plot)
 
 

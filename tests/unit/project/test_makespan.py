@@ -13,7 +13,8 @@ sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 import makespan
 from makespan import Cluster, Latencies, Work
 
-from dlutil_core.search.plan import hyperband
+from dlutil_core.search.plan import Schedule, hyperband
+from dlutil_core.search.staged.stages import staged
 
 FREE = Latencies(submit=0, start=0, overhead=0, look=1e-6, rank=0)
 
@@ -22,6 +23,19 @@ def test_the_documentation_shows_what_the_simulation_gives() -> None:
     page = (REPOSITORY / "docs" / "cluster.md").read_text()
     shown = page.split(makespan.MARKS[0])[1].split(makespan.MARKS[1])[0]
     assert shown == makespan.table(makespan.simulated())
+    page = makespan.STAGED_PAGE.read_text()
+    shown = page.split(makespan.STAGED_MARKS[0])[1].split(makespan.STAGED_MARKS[1])[0]
+    assert shown == makespan.staged_table()
+
+
+@pytest.mark.parametrize("plan", [hyperband(81), staged(81)])
+def test_one_core_without_latencies_does_all_work_in_turn(plan: Schedule) -> None:
+    work = Work(plan, 1.0)
+    total = sum(sum(rung) for bracket in plan.brackets for rung in work.rungs(bracket))
+    assert makespan.on_one_machine(work, 1, overhead=0) == pytest.approx(total)
+    for cores in (4, 100):
+        found = makespan.on_one_machine(work, cores, overhead=0)
+        assert total / cores <= found < total
 
 
 @pytest.mark.parametrize("seconds", [0.01, 1.0])
