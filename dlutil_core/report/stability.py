@@ -26,6 +26,12 @@ CURVES_NOTE = (
     "validation sets."
 )
 
+CHOSEN_NOTE = (
+    "The configuration was picked in fold 0, whose training and validation parts are what the "
+    "other folds test: their members never saw these records, but the choice of the configuration "
+    "did."
+)
+
 RUNNERS_UP = 5
 """So many of the next best trials are compared with the picked one."""
 
@@ -115,7 +121,8 @@ def _text(members: Members) -> str:
         "interval is of the mean (95 %, Student's t"
     )
     told += " of the folds' means)." if folds > 1 else ")."
-    return told + " The ensemble is the mean of the members' predictions."
+    told += " The ensemble is the mean of the members' predictions."
+    return told + (f" {CHOSEN_NOTE}" if folds > 1 else "")
 
 
 def spread_table(members: Members) -> Table:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dlutil_core.report.stability import Choice, band, runners_up
+from dlutil_core.report.collect import Members
+from dlutil_core.report.stability import Choice, _text, band, runners_up
 from dlutil_core.search.leaderboard import Standing
 
 
@@ -50,3 +51,12 @@ def test_a_band_is_that_of_the_members_that_were_trained_so_long() -> None:
     assert middle == [(1, 2.0), (2, 2.0)]
     assert lower[0][1] == pytest.approx(2 - 2**0.5) and upper[0][1] == pytest.approx(2 + 2**0.5)
     assert lower[1] == upper[1] == (2, 2.0)
+
+
+def test_that_other_folds_test_what_the_choice_saw_is_told_where_there_are_folds() -> None:
+    def told(folds: int) -> str:
+        rows = [{"fold": str(k), "seed": str(i)} for k in range(folds) for i in range(2)]
+        return _text(Members(rows, {}, {}))
+
+    assert "picked in fold 0" in told(3) and "on 3 folds from 2 seeds each" in told(3)
+    assert "fold" not in told(1)
