@@ -105,25 +105,25 @@ ENDS = ["fail", "exit", "SIGTERM", "SIGSEGV", "SIGKILL"]
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[int, str, str]]]:
-    folder = tmp_path_factory.mktemp("served")
-    return folder, run(folder, "resident", ["tell", "tell", *ENDS])
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[int, str, str]]]:
+    """The same jobs with a resident and without, in one folder and one environment."""
+    folder = tmp_path_factory.mktemp("jobs")
+    words = ["tell", "tell", *ENDS]
+    return {kind: run(folder, kind, words) for kind in ("resident", "alone")}
 
 
-def test_a_fork_is_as_a_fresh_process(served: tuple[Path, list[tuple[int, str, str]]]) -> None:
-    folder, jobs = served
-    (first, drawn, parent), (second, drawn_too, _) = (json.loads(job[1]) for job in jobs[:2])
+def test_a_fork_is_as_a_fresh_process(jobs: dict[str, list[tuple[int, str, str]]]) -> None:
+    forked = (json.loads(job[1]) for job in jobs["resident"][:2])
+    (first, drawn, parent), (second, drawn_too, _) = forked
     assert "resident_process" in parent
-    (fresh,) = run(folder, "alone", ["tell"])
-    told, _, alone = json.loads(fresh[1])
+    told, _, alone = json.loads(jobs["alone"][0][1])
     assert "resident_process" not in alone
     assert first == second == told
     assert all(a != b for a, b in zip(drawn, drawn_too, strict=True)), "unseeded numbers repeat"
 
 
-def test_a_job_ends_as_its_fork(served: tuple[Path, list[tuple[int, str, str]]]) -> None:
-    folder, jobs = served
-    assert jobs[2:] == run(folder, "alone", ENDS)
+def test_a_job_ends_as_its_fork(jobs: dict[str, list[tuple[int, str, str]]]) -> None:
+    assert jobs["resident"][2:] == jobs["alone"][2:]
 
 
 @pytest.mark.parametrize(
