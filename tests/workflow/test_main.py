@@ -194,6 +194,8 @@ def test_ctrl_c_is_no_error(tmp_path: Path) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # Tests that were started in the background may have inherited that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not (folder / "begun").exists() and run.poll() is None:
         time.sleep(0.1)
