@@ -271,6 +271,7 @@ class Project:
                 stdin=subprocess.DEVNULL,
                 text=True,
                 start_new_session=True,
+                preexec_fn=heed_ctrl_c,
             )
 
     def run(
@@ -347,6 +348,11 @@ class Project:
     def forget_epochs(self) -> None:
         """Start counting epochs anew."""
         self.trace.unlink(missing_ok=True)
+
+
+def heed_ctrl_c() -> None:
+    """In a started process: tests in the background may have inherited that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def planned_epochs(plan: dict[str, Any]) -> int:

@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
-from support import REPOSITORY, Finished, edit
+from support import REPOSITORY, Finished, edit, heed_ctrl_c
 
 SEARCH = ("-y", "-e", "-p", "new/*.h5", "test.h5")
 
@@ -194,8 +194,7 @@ def test_ctrl_c_is_no_error(tmp_path: Path) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        # Tests that were started in the background may have inherited that Ctrl-C is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heed_ctrl_c,
     )
     while not (folder / "begun").exists() and run.poll() is None:
         time.sleep(0.1)
