@@ -92,7 +92,8 @@ def run(folder: Path, kind: str, jobs: list[str], **environment: str) -> list[tu
     done = subprocess.run(
         [sys.executable, "run.py", kind, json.dumps(environment), *jobs],
         cwd=folder,
-        env={k: v for k, v in os.environ.items() if not k.startswith(("COV", "PYTEST"))}
+        # What these tests' own process was told: of coverage, and of reads, which each process extends.
+        env={k: v for k, v in os.environ.items() if not k.startswith(("COV", "PYTEST", "DLUTIL"))}
         | {"TMPDIR": "/tmp"},
         capture_output=True,
         text=True,
