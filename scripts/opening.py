@@ -3,12 +3,13 @@
 import argparse
 from pathlib import Path
 
-from dlutil_core.job import script
+from dlutil_core.job import resident, script
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
-from dlutil_core.search.staged.opening import run_opening
 
 
 def main(arguments: argparse.Namespace) -> None:
+    from dlutil_core.search.staged.opening import run_opening
+
     workers = max(1, arguments.cores // arguments.threads_per_trial)
     spec = run_spec_of(arguments)
     run_opening(spec, arguments.step, arguments.plan, arguments.draws, workers)
@@ -21,4 +22,6 @@ if __name__ == "__main__":
     parser.add_argument("--plan", type=Path, required=True, help="plan.json")
     parser.add_argument("--draws", type=Path, required=True, help="draws.json, beside it")
     parser.add_argument("--cores", type=int, default=1, help="cores to train trials on")
-    script.run(main, parser.parse_args())
+    arguments = parser.parse_args()
+    resident.hand_over(arguments.measured)
+    script.run(main, arguments)

@@ -7,13 +7,14 @@ from dlutil_core.common.result_folder import BEST_LEADERBOARD, PLAN
 from dlutil_core.job import script
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.step import Made
-from dlutil_core.members.repeat import Member
-from dlutil_core.members.training import keep_best_model, train_member
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
-from dlutil_core.search.plan import Plan
 
 
 def main(arguments: argparse.Namespace) -> Made:
+    from dlutil_core.members.repeat import Member
+    from dlutil_core.members.training import keep_best_model, train_member
+    from dlutil_core.search.plan import Plan
+
     member = Member(arguments.fold, arguments.member)
     result = Path(arguments.result)
     if member.is_best_model:
@@ -30,4 +31,4 @@ if __name__ == "__main__":
     parser.add_argument("--fold", type=int, required=True, help="which split, from 0")
     parser.add_argument("--member", type=int, required=True, help="which seed, from 0")
     parser.add_argument("--out", type=Path, required=True, help="the member's folder")
-    script.run_step(main, parser.parse_args())
+    script.run_step(main, parser.parse_args(), may_be_forked=True)

@@ -7,12 +7,13 @@ from dlutil_core.job import script
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.step import Made
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
-from dlutil_core.search.plan import Plan
-from dlutil_core.search.rung_jobs import train_slots
-from dlutil_core.search.staged.earlier import Earlier
 
 
 def main(arguments: argparse.Namespace) -> Made:
+    from dlutil_core.search.plan import Plan
+    from dlutil_core.search.rung_jobs import train_slots
+    from dlutil_core.search.staged.earlier import Earlier
+
     first, end = arguments.slots
     plan = Plan.read(arguments.plan)
     reads = train_slots(
@@ -41,4 +42,4 @@ if __name__ == "__main__":
     parser.add_argument("--ranking", type=Path, help="ranking of the rung before")
     parser.add_argument("--cores", type=int, default=1, help="cores to train trials on")
     parser.add_argument("--out", type=Path, required=True, help="results of the slots, JSON")
-    script.run_step(main, parser.parse_args())
+    script.run_step(main, parser.parse_args(), may_be_forked=True)

@@ -10,6 +10,8 @@ DRAWS = "search/draws.json"
 """What the stages of a staged search draw from."""
 TRIALS = "search/trials"
 TENSORBOARD = "tensorboard"
+BENCHMARKS = "logs/benchmarks"
+"""What Snakemake measured of the jobs that train."""
 MANIFEST = "MANIFEST.sha256"
 REPORT = "report.html"
 

@@ -1,10 +1,10 @@
 """A job's work in a fork of a process that has torch loaded already; the job's side of it.
 
-Importing torch takes a second, and the work of a short job a tenth of that. A run on this machine
-has a resident process (`resident_process`), whose socket it names in the environment. A job asks
-it: the resident forks, the child runs the job's script with the job's arguments and streams, and
-how it ends is how the job ends. Where there is none, where anything that decides what a process
-does differs, or where it does not answer, the job does its work itself.
+Importing torch takes a second or two, as long as all else that a job of a small search does. A run
+on this machine has a resident process (`resident_process`), whose socket it names in the
+environment. A job asks it: the resident forks, the child runs the job's script with the job's
+arguments and streams, and how it ends is how the job ends. Where there is none, where anything that
+decides what a process does differs, or where it does not answer, the job does its work itself.
 
 Who may end is bound to who is served. The child is killed when its job is gone, when the resident
 is, and that one when Snakemake is: nothing is left behind by any kill.
@@ -23,6 +23,8 @@ import sys
 from pathlib import Path
 from select import select
 from typing import Any
+
+from dlutil_core.job import usage
 
 VARIABLE = "DLUTIL_RESIDENT"
 """The environment variable by which a run names its resident's socket; `off`: none is wanted."""
@@ -84,8 +86,14 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def hand_over() -> None:
-    """Have a resident do the work, and end as its child has ended; return where none does it."""
+def hand_over(measured: Path | None = None) -> None:
+    """Have a resident do the work, and end as its child has ended; return where none does it.
+
+    Parameters
+    ----------
+    measured
+        The file where Snakemake writes what the job used, where it does.
+    """
     name = os.environ.get(VARIABLE)
     if not name or is_forked or sys.platform != "linux":
         return
@@ -95,14 +103,14 @@ def hand_over() -> None:
             connection.connect(name_of(name))
             if not is_own_users(connection):
                 return
-            status = _asked(connection)
+            status = _asked(connection, measured)
     except OSError:
         return
     if status is not None:
         _leave_as(status)
 
 
-def _asked(connection: socket.socket) -> int | None:
+def _asked(connection: socket.socket, measured: Path | None) -> int | None:
     """How the child ended, as `os.waitpid` tells it; `None` where there was none, or it is lost."""
     handlers = {number: signal.getsignal(number) for number in PASSED_ON}
     request = {
@@ -124,22 +132,26 @@ def _asked(connection: socket.socket) -> int | None:
             if handlers[number] != signal.SIG_IGN:
                 signal.signal(number, lambda *_: None)
         connection.send(GO)
-        return _end_of_child(connection, heard)
+        return _end_of_child(connection, heard, measured)
     finally:
         signal.set_wakeup_fd(-1)
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
-def _end_of_child(connection: socket.socket, signals: socket.socket) -> int | None:
+def _end_of_child(
+    connection: socket.socket, signals: socket.socket, measured: Path | None
+) -> int | None:
     """Wait for it, and pass on signals that it may not have got itself."""
     ended_by = 0
     while True:
         ready = select([connection, signals], [], [])[0]
         if connection in ready:
-            said = connection.recv(LARGEST)
-            if said:
-                return int(said)
+            status, _, used = connection.recv(LARGEST).decode().partition("\n")
+            if status:
+                if measured is not None:
+                    usage.keep(used, measured)
+                return int(status)
             return ended_by << 8 or None  # the resident is gone, and the child with it
         number = signals.recv(1)
         ended_by = 128 + number[0]

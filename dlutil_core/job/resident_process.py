@@ -17,16 +17,17 @@ import runpy
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from select import select
 from typing import Any
 
 from dlutil_core.job import resident
+from dlutil_core.job.usage import Usage, below
 
 
 @dataclass(eq=False)
@@ -37,6 +38,7 @@ class Job:
     request: dict[str, Any] = field(default_factory=dict)
     streams: list[int] = field(default_factory=list)
     child: int = 0
+    usage: Usage | None = None
     handle: int = -1
     is_gone: bool = False
 
@@ -71,8 +73,14 @@ class Resident:
                     waited_for[job.connection.fileno()] = partial(self._hear, job)
                 if job.child:
                     waited_for[job.handle] = partial(self._end, job)
-            for ready in select(list(waited_for), [], [])[0]:
+            used = [job.usage for job in self.jobs if job.usage is not None]
+            pause = min((found.next_look for found in used), default=None)
+            seconds = None if pause is None else max(pause - time.monotonic(), 0)
+            for ready in select(list(waited_for), [], [], seconds)[0]:
                 waited_for[ready]()
+            for found in used:
+                if found.next_look <= time.monotonic():
+                    found.look()
 
     def _accept(self) -> None:
         connection = self.listener.accept()[0]
@@ -113,7 +121,7 @@ class Resident:
         """The job is gone: so is its child, at once."""
         if job in self.jobs and job.child:
             job.is_gone = True
-            for process in [job.child, *_below(job.child)]:
+            for process in [job.child, *below(job.child)]:
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
         elif job in self.jobs:
@@ -138,13 +146,15 @@ class Resident:
             finally:
                 os._exit(1)
         job.handle = os.pidfd_open(job.child)
+        job.usage = Usage(job.child)
 
     def _end(self, job: Job) -> None:
         if job not in self.jobs:
             return
-        _, status = os.waitpid(job.child, 0)
+        _, status, used = os.wait4(job.child, 0)
+        table = job.usage.table(used) if job.usage else ""
         with suppress(OSError):
-            job.connection.send(str(status).encode())
+            job.connection.send(f"{status}\n{table}".encode())
         self._forget(job)
 
     def _become(self, job: Job, parent: int) -> None:
@@ -173,15 +183,6 @@ class Resident:
         sys.modules["numpy"].random.seed()
         sys.modules["torch"].default_generator.seed()
         runpy.run_path(os.path.abspath(sys.argv[0]), run_name="__main__")
-
-
-def _below(process: int) -> list[int]:
-    """The children of a process, and theirs."""
-    found = []
-    for tasks in Path(f"/proc/{process}/task").glob("*/children"):
-        with suppress(OSError):
-            found += [int(word) for word in tasks.read_text().split()]
-    return [*found, *(below for child in found for below in _below(child))]
 
 
 def _may_be_forked(folder: str, told: int) -> bool:

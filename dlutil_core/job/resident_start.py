@@ -1,4 +1,4 @@
-"""Starts the process that has torch loaded for the short jobs of a run on this machine."""
+"""Starts the process that has torch loaded for the jobs of a run on this machine."""
 
 from __future__ import annotations
 
@@ -14,17 +14,15 @@ from dlutil_core.job import resident
 
 MODULES = (
     "dlutil_core.definition.executed",
+    "dlutil_core.members.training",
+    "dlutil_core.search.bracket",
+    "dlutil_core.search.rung_jobs",
     "dlutil_core.search.sampling",
+    "dlutil_core.search.trainer",
     "dlutil_core.trained.evaluate",
     "dlutil_core.trained.predict",
 )
 """What the scripts import that ask it."""
-
-THREADS = (
-    *(f"{name}_NUM_THREADS" for name in ("OMP", "GOTO", "OPENBLAS", "MKL", "NUMEXPR")),
-    "VECLIB_MAXIMUM_THREADS",
-)
-"""By these Snakemake tells a job how many threads it has: those jobs have one."""
 
 GPUS = ("/dev/nvidiactl", "/dev/kfd")
 
@@ -52,8 +50,7 @@ def start_resident(python: str, definition: str, device: str) -> None:
 
 def _start(python: str, folder: str) -> None:
     name = f"dlutil-{secrets.token_hex(16)}"
-    variables = dict.fromkeys(THREADS, "1")
-    variables |= dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), tempfile.gettempdir())
+    variables = dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), tempfile.gettempdir())
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         # A job that comes early waits here; once the resident is gone, there is nobody to wait for.
         listener.bind(resident.name_of(name))

@@ -30,6 +30,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=description)
     made.add_argument("--log", type=Path, help="also write messages to this file")
     made.add_argument("--request", type=Path, help="what the run wants of this step")
+    made.add_argument("--measured", type=Path, help="where Snakemake writes what the job used")
     return made
 
 
@@ -49,7 +50,7 @@ def run_step(
         import in `make`.
     """
     if may_be_forked:
-        resident.hand_over()
+        resident.hand_over(arguments.measured)
     began = time.time()
 
     def main(arguments: argparse.Namespace) -> None:

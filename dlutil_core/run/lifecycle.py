@@ -15,18 +15,22 @@ from dlutil_core.common.files import sentence_of, write_json
 from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.common.identity import identity_path
 from dlutil_core.common.logs import ERROR_PREFIX, note_what_is_told
-from dlutil_core.common.result_folder import RUN_NOTE
+from dlutil_core.common.result_folder import BENCHMARKS, RUN_NOTE
 from dlutil_core.common.run_lock import RunLock
 from dlutil_core.common.shown_text import shown
 from dlutil_core.common.wording import counted
 from dlutil_core.job.resident_start import start_resident
 from dlutil_core.job.times import Expected, seconds_of_jobs
+from dlutil_core.job.usage import put_in_place
 from dlutil_core.run.judge import Judge
 from dlutil_core.run.requests import Requests
 from dlutil_core.run.run_config import RunConfig
 from dlutil_core.run.run_page import write_run_page
 from dlutil_core.run.summary import summary
 from dlutil_core.run.warnings import run_warnings
+
+NEEDS_TORCH = re.compile(r"plan|(bracket|stage)-\d+|members/fold-.*|test|predict/.*|explain")
+"""Steps whose jobs may be forks of the resident process."""
 
 
 def say(text: str) -> None:
@@ -71,6 +75,7 @@ class Lifecycle:
         folder = Path(self.run.result)
         self._lock = RunLock(folder)
         remove_leftovers(folder)
+        put_in_place(folder / BENCHMARKS)
         Requests(writes=True).remove_old()
         definition = os.path.relpath(self.run.definition, self.run.result)
         note = {"definition": definition, "config": self.run.shown_values}
@@ -78,10 +83,9 @@ class Lifecycle:
         note_what_is_told(folder / "logs" / ".told")
 
     def _start_resident(self) -> None:
-        """Have torch imported once for the short jobs, where there are two of them at least."""
+        """Have torch imported once for the jobs, where two of them at least need it."""
         python = self.python()
-        asking = {"plan", "test", "explain"}
-        jobs = [step for step in self.judge.stale if step in asking or step.startswith("predict/")]
+        jobs = [step for step in self.judge.stale if NEEDS_TORCH.fullmatch(step)]
         if python and len(jobs) > 1:
             start_resident(python, self.run.definition, self.run.values["device"])
 
@@ -108,6 +112,7 @@ class Lifecycle:
 
     def _write_page(self, failed: bool) -> None:
         """Tell when and where it worked; a page that cannot be written ends no run."""
+        put_in_place(Path(self.run.result, BENCHMARKS))
         steps = [step.name for step in self.judge.steps]
         with suppress(OSError):
             write_run_page(self.run.result, steps, self.began, self.run.values["title"], failed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 import subprocess
@@ -49,7 +50,12 @@ def test_benchmarks_of_training_are_no_results(tmp_path: Path) -> None:
     assert {p.name for p in folder.glob("*.tsv")} == {"bracket-0.tsv", "bracket-1.tsv"}
     assert len(found) > 4, "and one of each job of a rung"
     for path in found:
-        assert path.read_text().startswith("s\th:m:s\tmax_rss")
+        (row,) = csv.DictReader(path.read_text().splitlines(), delimiter="\t")
+        assert list(row)[:3] == ["s", "h:m:s", "max_rss"]
+        # A process with torch; one that only waits for a fork has some twenty.
+        assert float(row["max_rss"]) > 100
+        assert float(row["cpu_time"]) > 0
+    assert not list(folder.rglob(".*"))
     assert "benchmarks" not in project.manifest
     for when in (0, 10**9, 2**31 - 2):
         for path in found:

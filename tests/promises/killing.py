@@ -26,6 +26,8 @@ KINDS = (
 
 END_SECONDS = 120
 
+RESIDENT = "dlutil_core.job.resident_process"
+
 
 def jobs_of(main: int) -> list[psutil.Process]:
     """The running jobs: children of the run that execute one of the scripts, not their workers."""
@@ -39,21 +41,33 @@ def jobs_of(main: int) -> list[psutil.Process]:
 
 
 def workers_of(main: int) -> list[psutil.Process]:
-    """The running workers: children of a job."""
-    found = []
-    for job in jobs_of(main):
-        try:
-            found += job.children()
-        except psutil.NoSuchProcess:
-            continue
-    return found
+    """The running workers: children of a job, or of the fork that does its work."""
+    return [worker for job in [*jobs_of(main), *_forks(main)] for worker in _children(job)]
+
+
+def _forks(main: int) -> list[psutil.Process]:
+    """The forks of the run's resident process."""
+    residents = [p for p in _children(main) if RESIDENT in _words(p)]
+    return [fork for resident in residents for fork in _children(resident)]
+
+
+def _children(process: psutil.Process | int) -> list[psutil.Process]:
+    try:
+        found = psutil.Process(process) if isinstance(process, int) else process
+        return list(found.children())
+    except psutil.Error:
+        return []
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
 
 
 def _is_script(process: psutil.Process) -> bool:
-    try:
-        words = process.cmdline()
-    except psutil.Error:
-        return False
+    words = _words(process)
     return len(words) > 2 and "python" in words[0] and "/scripts/" in words[2]
 
 

@@ -18,7 +18,7 @@ rule bracket:
     log:
         f"{RESULT}/logs/{KIND}-{{bracket}}.log",
     benchmark:
-        f"{RESULT}/logs/benchmarks/{KIND}-{{bracket}}.tsv"
+        f"{BENCHMARKS}/{KIND}-{{bracket}}.tsv"
     wildcard_constraints:
         bracket=APART,
     conda:
@@ -33,8 +33,9 @@ rule bracket:
     params:
         script=script("bracket", bracket_request, TRAIN_ARGUMENTS),
         out=subpath(output[0], parent=True),
+        measured=f"{BENCHMARKS}/{KIND}-{{bracket}}.tsv",
     message:
         f"Training {KIND} {{wildcards.bracket}}"
     shell:
         "{params.script} --plan={input.plan:q} --bracket={wildcards.bracket} --cores={threads}"
-        " --out={params.out:q} --log={log:q}"
+        " --out={params.out:q} --measured={params.measured:q} --log={log:q}"

@@ -16,6 +16,7 @@ from dlutil_core.common import result_folder
 from dlutil_core.common.files import sentence_of
 from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.common.shown_text import shown
+from dlutil_core.job.threads import thread_variables
 from dlutil_core.preprocess import parts as data_parts
 from dlutil_core.preprocess import kept_encoding, section
 from dlutil_core.run import arguments, result_files
@@ -71,6 +72,7 @@ CFG = RUN.values
 FETCHED = CFG["storage"]
 DATA = RUN.data
 RESULT = RUN.result
+BENCHMARKS = f"{RESULT}/{result_folder.BENCHMARKS}"
 DEFINITION = RUN.definition
 JOBS = SIZES.kind
 GPUS = SIZES.gpus
@@ -85,7 +87,7 @@ logging.getLogger("snakemake.logging").addFilter(
 
 # The interpreter that runs this workflow, or the one of the rule's conda environment, which finds
 # dlutil in a checkout or, alone and without the packages beside it, where it is installed. The order of
-# sets and the encoding of files are the same in every job.
+# sets, the encoding of files and the threads of libraries are the same in every job.
 DEPLOYED = workflow.deployment_settings.deployment_method
 PYTHON = f"{'python' if DEPLOYED else shlex.quote(sys.executable)} -P"
 IMPORTED_FROM = ROOT
@@ -93,7 +95,8 @@ if not (ROOT / "dlutil_core").is_dir():
     IMPORTED_FROM = linked_alone(ROOT, Path(".snakemake/dlutil")) if DEPLOYED else None
 if IMPORTED_FROM:
     PYTHON = f"PYTHONPATH={shlex.quote(str(IMPORTED_FROM))}${{PYTHONPATH:+:$PYTHONPATH}} {PYTHON}"
-PYTHON = f"PYTHONHASHSEED=0 PYTHONUTF8=1 {PYTHON}"
+THREADS = " ".join(f"{n}={value}" for n, value in thread_variables(SIZES.trial_threads).items())
+PYTHON = f"PYTHONHASHSEED=0 PYTHONUTF8=1 {THREADS} {PYTHON}"
 SCRIPTS = shlex.quote(str(ROOT / "scripts"))
 # What `--sdm conda` makes for the jobs; PYTHONPATH brings dlutil itself.
 ENVIRONMENT = str(ROOT / "workflow" / "envs" / "dlutil.yaml")

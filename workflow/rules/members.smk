@@ -42,7 +42,7 @@ rule member:
     log:
         f"{RESULT}/logs/members/fold-{{fold}}/seed-{{seed}}.log",
     benchmark:
-        f"{RESULT}/logs/benchmarks/members/fold-{{fold}}/seed-{{seed}}.tsv"
+        f"{BENCHMARKS}/members/fold-{{fold}}/seed-{{seed}}.tsv"
     conda:
         ENVIRONMENT
     threads: SIZES.trial_threads
@@ -53,11 +53,12 @@ rule member:
         cpus_per_task=lambda _, threads: threads,
     params:
         script=member_script,
+        measured=f"{BENCHMARKS}/members/fold-{{fold}}/seed-{{seed}}.tsv",
         out=subpath(output[0], parent=True),
     message:
         "Training member {wildcards.seed} of fold {wildcards.fold}"
     shell:
-        "{params.script} --out={params.out:q} --log={log:q}"
+        "{params.script} --out={params.out:q} --measured={params.measured:q} --log={log:q}"
 
 
 if CFG["evaluate"]:

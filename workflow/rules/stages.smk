@@ -43,7 +43,7 @@ if OPENING:
         log:
             f"{RESULT}/logs/opening.log",
         benchmark:
-            f"{RESULT}/logs/benchmarks/opening.tsv"
+            f"{BENCHMARKS}/opening.tsv"
         conda:
             ENVIRONMENT
         threads: BRACKET_THREADS
@@ -54,8 +54,9 @@ if OPENING:
             cpus_per_task=lambda _, threads: threads,
         params:
             script=scripts("opening", opening_steps(), TRAIN_ARGUMENTS),
+            measured=f"{BENCHMARKS}/opening.tsv",
         message:
             f"Training stages 0 to {OPENING[-1]}"
         shell:
             "{params.script} --plan={input.plan:q} --draws={input.draws:q} --cores={threads}"
-            " --log={log:q}"
+            " --measured={params.measured:q} --log={log:q}"

@@ -16,7 +16,7 @@ rule trial:
     log:
         f"{RESULT}/logs/trials/{KIND}-{{bracket}}/rung-{{rung}}/{{job}}.log",
     benchmark:
-        f"{RESULT}/logs/benchmarks/{KIND}-{{bracket}}/rung-{{rung}}/{{job}}.tsv"
+        f"{BENCHMARKS}/{KIND}-{{bracket}}/rung-{{rung}}/{{job}}.tsv"
     conda:
         ENVIRONMENT
     threads: lambda wildcards: SIZES.slots_threads(len(slots_of_job(wildcards)))
@@ -29,6 +29,7 @@ rule trial:
         cpus_per_task=lambda _, threads: threads,
     params:
         script=script("train_slots", slots_request, TRAIN_ARGUMENTS),
+        measured=f"{BENCHMARKS}/{KIND}-{{bracket}}/rung-{{rung}}/{{job}}.tsv",
         slots=lambda wildcards: "--slots {0.start} {0.stop}".format(slots_of_job(wildcards)),
         ranking=lambda _, input: (
             f"--ranking={shlex.quote(str(input.ranking))}" if input.ranking else ""
@@ -38,7 +39,8 @@ rule trial:
     shell:
         "{params.script} --plan={input.plan:q} {params.ranking}"
         " --bracket={wildcards.bracket} --rung={wildcards.rung}"
-        " {params.slots} --cores={threads} --out={output:q} --log={log:q}"
+        " {params.slots} --cores={threads} --out={output:q} --measured={params.measured:q}"
+        " --log={log:q}"
 
 
 rule ranking:

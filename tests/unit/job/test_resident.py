@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from support import REPOSITORY
 
-PYTHON = f"PYTHONHASHSEED=0 PYTHONUTF8=1 PYTHONPATH={REPOSITORY} {sys.executable} -P"
+from dlutil_core.job.threads import thread_variables
+
+THREADS = " ".join(f"{name}={value}" for name, value in thread_variables(1).items())
+PYTHON = f"PYTHONHASHSEED=0 PYTHONUTF8=1 {THREADS} PYTHONPATH={REPOSITORY} {sys.executable} -P"
 
 # Stands for Snakemake: starts a resident, and jobs one after the other.
 RUN = f'''
@@ -20,8 +23,7 @@ sys.path.insert(0, {str(REPOSITORY)!r})
 from dlutil_core.job import resident_start
 if sys.argv[1] == "resident":
     resident_start._start({PYTHON!r}, os.getcwd())
-environment = os.environ | dict.fromkeys(resident_start.THREADS, "1")
-environment |= dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), "/tmp")
+environment = os.environ | dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), "/tmp")
 environment |= json.loads(sys.argv[2])
 for job in sys.argv[3:]:
     done = subprocess.run(
@@ -92,7 +94,7 @@ def run(folder: Path, kind: str, jobs: list[str], **environment: str) -> list[tu
     done = subprocess.run(
         [sys.executable, "run.py", kind, json.dumps(environment), *jobs],
         cwd=folder,
-        # What these tests' own process was told: of coverage, and of reads, which each process extends.
+        # Not what this process was told of coverage and of reads: each one adds itself.
         env={k: v for k, v in os.environ.items() if not k.startswith(("COV", "PYTEST", "DLUTIL"))}
         | {"TMPDIR": "/tmp"},
         capture_output=True,
@@ -128,7 +130,7 @@ def test_a_job_ends_as_its_fork(jobs: dict[str, list[tuple[int, str, str]]]) -> 
 
 
 @pytest.mark.parametrize(
-    "environment", [{"OMP_NUM_THREADS": "2"}, {"MKL_CBWR": "AVX2"}, {"DLUTIL_RESIDENT": "gone"}]
+    "environment", [{"OMP_PROC_BIND": "true"}, {"MKL_CBWR": "AVX2"}, {"DLUTIL_RESIDENT": "gone"}]
 )
 def test_a_job_works_by_itself_where_something_differs(
     environment: dict[str, str], tmp_path: Path
