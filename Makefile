@@ -20,6 +20,8 @@ PYTEST := $(RUN) -m pytest
 # One process per core: most of the tests' time is real Snakemake runs. A file stays in one process,
 # so that its tests share what the file prepares.
 WORKERS ?= -n logical --maxprocesses 8 --dist loadfile
+# A table of numbers: init, run and predict.
+SMALL_RUN := test_a_table_of_numbers
 # Tests that other targets run.
 APART := --ignore=tests/promises --ignore=tests/cluster --ignore=tests/browser \
   --ignore=tests/fuzz --ignore=tests/docs --ignore=tests/install --ignore=tests/bench \
@@ -42,6 +44,12 @@ lint: $(VENV)/.dev ## ruff, mypy, the rooms' imports, snakefmt, snakemake --lint
 	$(RUN) -c "from importlinter.cli import lint_imports_command as check; check()" --no-cache
 	$(RUN) -m snakefmt --check workflow
 	$(SNAKEMAKE) --lint
+
+check: $(VENV)/.dev ## before each commit: style, types, unit tests of what changed, one small run
+	@$(RUN) -m ruff check -q . && $(RUN) -m ruff format -q --check . && $(RUN) -m mypy
+	@$(RUN) -c "from importlinter.cli import lint_imports_command as check; check()" > /dev/null
+	@$(PYTEST) $(WORKERS) -q -m "not slow" tests/workflow/test_first_results.py::$(SMALL_RUN) \
+	  $$($(RUN) tests/touched.py) $(ARGS)
 
 format: $(VENV)/.dev ## let ruff and snakefmt rewrite the files
 	$(RUN) -m ruff check --fix .
@@ -113,7 +121,7 @@ help: ## show this list
 	  printf '%-15s %s\n' "$$name" "$$text"; done
 	@echo; echo "PYTHON=python3.12 chooses an interpreter, PIP_ARGS='...' is passed to pip install."
 
-.PHONY: demo test lint format test-promises soak oracle test-cluster test-browser test-docs test-install \
+.PHONY: demo test check lint format test-promises soak oracle test-cluster test-browser test-docs test-install \
   test-bench docs site fuzz bench watch install constraints clean distclean help FORCE
 
 # -- how .venv comes about -------------------------------------------------------------------------
