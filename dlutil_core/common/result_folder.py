@@ -67,6 +67,8 @@ TEST_INTERVALS = "test/intervals.json"
 BASELINE_METRICS = "baseline/metrics.json"
 BASELINE_ABOUT = "baseline/about.json"
 
+VARIANTS = "variants"
+
 EXPLAIN = "explain"
 EXPLAIN_SUMMARY = "explain/summary.json"
 
@@ -166,6 +168,16 @@ def prediction(name: str) -> str:
 def prediction_table(name: str) -> str:
     """The same as a table."""
     return f"predictions/{name}.tsv"
+
+
+def variants(name: str) -> str:
+    """Predictions of the alleles of a VCF file, as a table."""
+    return f"{VARIANTS}/{name}.tsv"
+
+
+def annotated_variants(name: str) -> list[str]:
+    """The VCF file with these predictions, and its index."""
+    return [f"{VARIANTS}/{name}.vcf.gz", f"{VARIANTS}/{name}.vcf.gz.tbi"]
 
 
 def explanation(name: str) -> str:

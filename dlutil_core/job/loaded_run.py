@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 OWN_FOLDERS = (
     *("search", "best", "test", "predictions", "explain", "identity", "logs", "tensorboard"),
-    *("baseline", "export", "members", "report.html", "MANIFEST.sha256"),
+    *("baseline", "export", "members", "variants", "report.html", "MANIFEST.sha256"),
 )
 """What a run writes into its result folder and reads again: never data of a loader."""
 

@@ -173,3 +173,14 @@ def needed_files(section: Mapping[str, Any]) -> list[str]:
     options = planning.parse(section).options
     mapped = options.alphabet not in planning.BUILT_IN_ALPHABETS
     return [*([options.genome] if options.genome else []), *([options.alphabet] if mapped else [])]
+
+
+def encodes_windows(section: Mapping[str, Any]) -> bool:
+    """Whether a window of a genome can be a record like those of the training set."""
+    if not section or section.get("command"):
+        return False
+    plan = planning.parse(section)
+    sources = [source for _, source in plan.sources()]
+    paired = plan.options.columns.paired is not None or any(source.paired for source in sources)
+    featured = any(source.features for source in sources)
+    return not (paired or featured or plan.options.alphabet == "protein")

@@ -154,6 +154,11 @@ def encoding_arguments(run: RunConfig) -> str:
     return shlex.join(words)
 
 
+def variant_arguments(run: RunConfig, name: str) -> str:
+    """Arguments that name a VCF file and its genome, quoted for a shell."""
+    return shlex.join(f"--{key}={run.variants[name][key]}" for key in ("vcf", "genome"))
+
+
 def explain_arguments(run: RunConfig) -> str:
     """Arguments of the explanation, quoted for a shell."""
     section = run.values["explain"]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.fingerprint import analysis as fingerprint
 from dlutil_core.members.repeat import EACH
 from dlutil_core.preprocess import section as preprocess
+from dlutil_core.preprocess.kept_encoding import encodes_windows
 from dlutil_core.preprocess.split import FOLDS
 from dlutil_core.run.run_config import RunConfig
 from dlutil_core.trained.members import BEST_ALONE
+
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 def check(run: RunConfig) -> None:
@@ -23,6 +27,7 @@ def check(run: RunConfig) -> None:
     _check_device(run)
     _check_repeat(run)
     _check_explained(run)
+    _check_variants(run)
     if not run.trains and not run.plan_path.is_file():
         raise UserError(
             f"{run.result}: holds no earlier search ({run.plan_path} is missing); search "
@@ -47,6 +52,8 @@ def check_definition(run: RunConfig) -> None:
         needed["get_test_generator"] = "the explanation (explain.enabled)"
     if values["predict"]:
         needed["get_pred_generator"] = "prediction (predict:, --predict)"
+    if run.variants:
+        needed["get_pred_generator"] = "prediction (variants:)"
     for name, why in needed.items():
         fingerprint.require(run.analysis, run.definition, [name], why)
 
@@ -113,6 +120,28 @@ def _check_explained(run: RunConfig) -> None:
     raise UserError(
         f"explain.member: there is no {chosen}: {there}; name one of these, or {BEST_ALONE}"
     )
+
+
+def _check_variants(run: RunConfig) -> None:
+    """Refuse variants whose files are not there, or whose windows cannot be encoded."""
+    stored = set(map(os.path.normpath, run.values["storage"]))
+    for name, given in run.variants.items():
+        if not FILE_NAME.fullmatch(name):
+            raise UserError(
+                f"variants: {name!r} is to be the name of files; write it with letters, digits, _, "
+                "- and dots, the first of them no dot or dash"
+            )
+        for key, path in given.items():
+            if not os.path.isfile(path) and os.path.normpath(path) not in stored:
+                raise UserError(
+                    f"variants.{name}.{key}: {path}: there is no such file; check the path"
+                )
+    if run.variants and run.trains and not encodes_windows(run.section):
+        raise UserError(
+            "variants: windows of a genome are encoded as the training data were, but preprocess "
+            "encodes no single sequences of DNA or RNA here; give preprocess the sequences of the "
+            "training set, or leave variants out"
+        )
 
 
 def _check_names(run: RunConfig) -> None:

@@ -109,7 +109,16 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
     import jsonschema
 
     plain = copy.deepcopy(dict(config))
-    sections = ("search", "repeat", "env", "data_files", "preprocess", "explain", "baseline")
+    sections = (
+        "search",
+        "repeat",
+        "env",
+        "data_files",
+        "preprocess",
+        "explain",
+        "baseline",
+        "variants",
+    )
     for name in (*sections, "predict", "definition_files", "metrics"):
         if plain.get(name, 0) is None:  # an empty `search:` in YAML
             del plain[name]

@@ -29,7 +29,9 @@ from dlutil_core.run.run_page import write_run_page
 from dlutil_core.run.summary import summary
 from dlutil_core.run.warnings import run_warnings
 
-NEEDS_TORCH = re.compile(r"plan|(bracket|stage)-\d+|members/fold-.*|test|predict/.*|explain")
+NEEDS_TORCH = re.compile(
+    r"plan|(bracket|stage)-\d+|members/fold-.*|test|(predict|variants)/.*|explain"
+)
 """Steps whose jobs may be forks of the resident process."""
 
 

@@ -90,6 +90,11 @@ def prediction_files(name: str) -> list[str]:
     return [names.prediction(name), names.prediction_table(name)]
 
 
+def variant_files(name: str) -> list[str]:
+    """What is predicted of the alleles of one VCF file."""
+    return [names.variants(name), *names.annotated_variants(name)]
+
+
 def result_files(run: RunConfig) -> list[str]:
     """All that the manifest holds."""
     found = [*search_files(run), *names.BEST_FILES]
@@ -101,6 +106,8 @@ def result_files(run: RunConfig) -> list[str]:
         found += [*member_results(run), *summary_files(run)]
     for name in run.files.predicted:
         found += prediction_files(name)
+    for name in run.variants:
+        found += variant_files(name)
     if run.values["explain"]["enabled"]:
         found += EXPLAIN_FILES
     return [*found, *report_files(run)]
@@ -115,7 +122,8 @@ def report_inputs(run: RunConfig) -> list[str]:
     """Files that the report tells of."""
     left_out = {"test/performance.svg", "test/errors.svg", "explain/attributions.npz"}
     left_out |= {names.BEST_MODEL, *report_files(run), *member_results(run)}
-    found = [n for n in result_files(run) if not n.startswith("predictions/")]
+    untold = ("predictions/", f"{names.VARIANTS}/")
+    found = [n for n in result_files(run) if not n.startswith(untold)]
     found = [n for n in found if n not in left_out and not n.endswith(names.BEST_STATE)]
     histories = [member.files((names.MEMBER_HISTORY,)) for member in run.repeat.members]
     return [*found, *(name for files in histories for name in files)]

@@ -128,6 +128,12 @@ class RunConfig:
         return self.values | {"env": self.env_sha256}
 
     @property
+    def variants(self) -> dict[str, dict[str, str]]:
+        """The VCF files to predict, by name: the path of each and of its genome."""
+        found: dict[str, dict[str, str]] = self.values["variants"]
+        return found
+
+    @property
     def section(self) -> dict[str, Any]:
         """The section `preprocess`, with what makes folds of it, for the first one."""
         return self.files.section

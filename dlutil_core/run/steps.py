@@ -31,6 +31,9 @@ RESULT_PACKAGES = (
     *("captum", "jinja2", "scipy"),
 )
 
+VARIANT_PACKAGES = ("hdf5plugin", "pysam")
+"""Beside those of all results: what packs and indexes an annotated VCF file."""
+
 
 @dataclass(frozen=True)
 class PlannedStep:
@@ -255,6 +258,13 @@ class Steps:
             inputs = [*models, *self._in_data([name]), *run.definition_files]
             outputs = self._results(files.prediction_files(name))
             self._add(f"predict/{name}", part, inputs, outputs, of_fold=0)
+        for name, given in run.variants.items():
+            part = made | self._definition_part("predict")
+            part |= {"packages": package_versions(VARIANT_PACKAGES)}
+            encoding = self._results([names.BEST_ENCODING])
+            inputs = [*models, *encoding, given["vcf"], given["genome"], *run.definition_files]
+            outputs = self._results(files.variant_files(name))
+            self._add(f"variants/{name}", part, inputs, outputs, of_fold=0)
         if run.values["explain"]["enabled"]:
             stage, section = run.explained_stage, run.values["explain"]
             part = made | self._definition_part(stage) | {"explain": section}

@@ -85,11 +85,15 @@ class Ensemble:
         The deviation tells how far members disagree, in the unit of the prediction: what another
         seed (and fold) may change. It is no interval for the truth.
         """
+        found = self.predict_each(loader)
+        return mean_of(found), sd_of(found)
+
+    def predict_each(self, loader: Any) -> list[Any]:
+        """Predictions of each member, in the order of the members."""
         with loader_of(loader, self.raw_inputs) as batches:
             if iter(batches) is batches:  # for one pass alone
                 batches = list(batches)
-            found = [member.predict(batches) for member in self.members.values()]
-        return mean_of(found), sd_of(found)
+            return [member.predict(batches) for member in self.members.values()]
 
     def evaluate(self, loader: Any) -> dict[str, float]:
         """`eval_metrics` of mean predictions on a whole labelled set.

@@ -91,6 +91,14 @@ class PredictionTable:
             )
         return [(title, [shown_cell(text) for text in found])]
 
+    def titles(self) -> list[str]:
+        """`prediction`; of several values `prediction.<class, label or number>` each."""
+        return [title for title, _ in self._predicted()]
+
+    def values(self) -> np.ndarray:
+        """Predictions `(N, K)`, a column for each title; of two classes that of the second."""
+        return self._rows(self.predictions)
+
     def _rows(self, values: np.ndarray) -> np.ndarray:
         """Predictions, or their spread, `(N, K)`; of two classes that of the second, `(N, 1)`."""
         found = class_scores(values) if self.classes else values
@@ -99,7 +107,7 @@ class PredictionTable:
     def _spread(self) -> list[Column]:
         if self.spread is None:
             return []
-        titles = spread_titles([title for title, _ in self._predicted()])
+        titles = spread_titles(self.titles())
         columns = map(shown_numbers, self._rows(self.spread).T)
         return list(zip(titles, columns, strict=True))
 

@@ -64,7 +64,8 @@ class SecondRun:
         if not Path(config["definition"]).is_file() and kept.is_file():
             config["definition"] = str(kept)
         if data is not None:
-            config |= {"data": str(data), "preprocess": None, "storage": {}}
+            # Windows of variants are encoded by what preprocessing tells.
+            config |= {"data": str(data), "preprocess": None, "storage": {}, "variants": {}}
         return config
 
     def _moved(self) -> dict[str, Any]:
@@ -143,10 +144,11 @@ class SecondRun:
     def differences(self) -> Iterator[str]:
         """Results, and data where they are made, that are not the same bytes."""
         made = Claims(self.result).manifest
-        unlike_report = not self.preprocesses and self.claims.config["preprocess"]
+        unlike = not self.preprocesses and self.claims.config["preprocess"]
+        of_preprocessing = (result_folder.REPORT, f"{result_folder.VARIANTS}/")
         for name, sha256 in self.claims.manifest.items():
-            if unlike_report and name == result_folder.REPORT:
-                continue  # it tells how the data were made
+            if unlike and name.startswith(of_preprocessing):
+                continue  # they depend on how the data were made
             if made.get(name) != sha256:
                 told = "is made by no step" if name not in made else "has other bytes"
                 yield f"{name}: {told} when it is computed again"

@@ -249,6 +249,18 @@ def predicted_file(wildcards):
     return data_files(dict.fromkeys([wildcards.subpath, *RUN.files.arriving]))
 
 
+def variants_request(wildcards):
+    return request_of(f"variants/{wildcards.variants}")
+
+
+def variants_flag(wildcards):
+    return flag(f"variants/{wildcards.variants}")
+
+
+def variants_files(wildcards):
+    return unhurried(list(RUN.variants[wildcards.variants].values()))
+
+
 # What jobs ask for. These are functions, since both grow when a job is tried again.
 
 
@@ -279,6 +291,7 @@ wildcard_constraints:
     fold=r"\d+",
     seed=r"\d+",
     subpath=r".+",
+    variants=r"[^/]+",
 
 
 onstart:

@@ -55,7 +55,7 @@ WITHOUT_TORCH = [
 
 SCRIPTS_WITHOUT_TORCH = [
     *("attribute", "bracket", "evaluate", "manifest", "opening", "plan", "plot", "predict"),
-    *("preprocess", "propose", "prune", "rank", "report", "select_best", "train_slots"),
+    *("preprocess", "propose", "prune", "rank", "report", "select_best", "train_slots", "variants"),
 ]
 """Scripts that learn whether their step is done before torch is loaded, if they load it at all."""
 

@@ -120,3 +120,30 @@ def test_a_variable_without_a_value_is_taken_from_the_environment(
         check(run_of(env={"UNITS": None}))
     monkeypatch.setenv("UNITS", "volts")
     check(run_of(env={"UNITS": None}))
+
+
+def test_variants_that_cannot_be_predicted_are_refused() -> None:
+    for name in ("a.vcf", "g.fa", "t.tsv"):
+        Path(name).write_text("x\n")
+    given = {"vcf": "a.vcf", "genome": "g.fa"}
+    encoded = {"train": {"sequences": "t.tsv"}, "valid": {"sequences": "t.tsv"}}
+    encoded |= {"test": {"sequences": "t.tsv"}}
+    check(run_of(variants={"a": given}, preprocess=encoded))
+
+    def said(variants: object, **section: object) -> str:
+        with pytest.raises(UserError) as error:
+            check(run_of(variants=variants, preprocess=encoded | section))
+        return str(error.value)
+
+    assert "variants.a.vcf: no.vcf: there is no such file" in said({"a": given | {"vcf": "no.vcf"}})
+    assert "'a/b' is to be the name of files" in said({"a/b": given})
+    assert "unknown key 'variants.a.fasta'" in said({"a": given | {"fasta": "x"}})
+    assert "key 'variants.a.genome' is missing" in said({"a": {"vcf": "a.vcf"}})
+    nothing_alike = "preprocess encodes no single sequences of DNA or RNA"
+    assert nothing_alike in said({"a": given}, alphabet="protein")
+    columns = {"sequence": "a", "paired": "b"}
+    assert nothing_alike in said({"a": given}, columns=columns)
+    with pytest.raises(UserError, match=nothing_alike):
+        check(run_of(variants={"a": given}))
+    Path("def.py").write_text(DEFINITION.replace("def get_pred_generator", "def others"))
+    assert "get_pred_generator" in said({"a": given})
