@@ -27,6 +27,7 @@ TITLES = {
     "checkpoints": "What a bracket job costs beside its training",
     "stream": "Sets larger than memory",
     "preprocess": "FASTA to HDF5",
+    "variants": "Effects of variants",
     "quality": "How good the picked model is",
 }
 """The benchmarks in the order in which they run, and the headings of their sections."""

@@ -70,36 +70,30 @@ class AlleleWindows:
     def of(self, record: Record, alternative: bytes) -> Pair:
         """The windows of one alternative of a record."""
         start, reference = record.position - 1, _bases(record.reference)
-        length = self.genome.lengths[record.chromosome]
+        behind, length = start + len(reference), self.genome.lengths[record.chromosome]
         if start in (-1, length):  # VCF's places of telomeres
             return Pair(EDGE)
-        there = b""
-        if start + len(reference) <= length:
-            there = self.genome.fetch(record.chromosome, start, start + len(reference))
-        if not _agree(reference, _bases(there)):
+        if behind > length:
             return Pair(REF_MISMATCH)
-        if not LETTERS.fullmatch(alternative):
+        told = LETTERS.fullmatch(alternative) is not None
+        place, replaced, allele = start, reference, reference
+        if told:
+            place, replaced, allele = trimmed(start, reference, _bases(alternative))
+        one = place + len(replaced) // 2 - self.width // 2
+        other = place + len(allele) // 2 - self.width // 2
+        moved = len(replaced) - len(allele)
+        # All that is asked of the genome, at once.
+        first = min(start, one, other)
+        last = max(behind, one + self.width, other + self.width + moved)
+        letters = self.genome.fetch(record.chromosome, first, last)
+        if not _agree(reference, _bases(letters[start - first : behind - first])):
+            return Pair(REF_MISMATCH)
+        if not told:
             return Pair(AMBIGUOUS)
-        unsure = bool(reference.translate(None, BASES))
-        start, reference, alternative = trimmed(start, reference, _bases(alternative))
-        place = start + len(reference) // 2 - self.width // 2
-        sequences = (
-            self.genome.fetch(record.chromosome, place, place + self.width),
-            self._alternative(record.chromosome, start, len(reference), alternative),
-        )
-        return self._judged(sequences, place, unsure)
-
-    def _alternative(self, chromosome: str, start: int, replaced: int, allele: bytes) -> bytes:
-        """The window around `allele`, which stands for `replaced` letters of the genome."""
-        begin = start + len(allele) // 2 - self.width // 2
-        end = begin + self.width
-        behind, moved = start + len(allele), replaced - len(allele)
-        left = right = b""
-        if begin < start:
-            left = self.genome.fetch(chromosome, begin, start)
-        if behind < end:
-            right = self.genome.fetch(chromosome, behind + moved, end + moved)
-        return left + allele[max(0, begin - start) : end - start] + right
+        place, one, other = place - first, one - first, other - first
+        edited = letters[:place] + allele + letters[place + len(replaced) :]
+        sequences = letters[one : one + self.width], edited[other : other + self.width]
+        return self._judged(sequences, one + first, bool(reference.translate(None, BASES)))
 
     def _judged(self, sequences: tuple[bytes, bytes], start: int, unsure: bool) -> Pair:
         both = b"".join(sequences)
@@ -115,7 +109,7 @@ class AlleleWindows:
 
 def trimmed(start: int, reference: bytes, alternative: bytes) -> tuple[int, bytes, bytes]:
     """A place and two alleles without what they share at their ends; equal ones stay."""
-    if reference == alternative:
+    if reference == alternative or len(reference) == len(alternative) == 1:
         return start, reference, alternative
     end = _shared(reference[::-1], alternative[::-1])
     reference = reference[: len(reference) - end]

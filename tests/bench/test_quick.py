@@ -20,6 +20,7 @@ PEERS = {
     "checkpoints": ["by hand", "fit", "bracket jobs"],
     "stream": ["in memory", "streamed"],
     "preprocess": ["dictionary", "dnaio, seqpro", "copy"],
+    "variants": ["by hand", "dlutil tenth"],
     "quality": ["staged, model", "hyperband", "random search", "Optuna, TPE"],
 }
 GOALS = {
