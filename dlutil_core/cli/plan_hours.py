@@ -7,7 +7,6 @@ kept, so that asking again takes no training.
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import tempfile
 import time
@@ -17,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from dlutil_core.common.errors import UserError
-from dlutil_core.common.files import read_json, write_json
+from dlutil_core.common.hash_memory import HashMemory
+from dlutil_core.common.identity import Identity, Present
 from dlutil_core.common.logs import log
+from dlutil_core.common.reads import Read
 from dlutil_core.common.result_folder import MEASURED
 from dlutil_core.common.seeds import trial_seed
 from dlutil_core.common.wording import counted
-from dlutil_core.job.loaded_run import LoadedRun
+from dlutil_core.job.devices import visible_devices
+from dlutil_core.job.loaded_run import LoadedRun, resolved_device
+from dlutil_core.job.run_spec import RunSpec
 from dlutil_core.job.times import Expected, processor
 from dlutil_core.run.arguments import add_run_arguments, run_arguments, run_spec_of
 from dlutil_core.run.checks import check
@@ -156,7 +159,7 @@ def seconds_of(run: RunConfig, made: Schedule, found: Measured, cores: int) -> f
     sizes = JobSizes(dict(run.values), made)
     threads = min(cores, sizes.bracket_threads(cores))
     workers = max(1, threads // sizes.trial_threads)
-    places = _places(run, sizes)
+    places = int(run.values["trials_per_gpu"]) * len(_gpus(run))
     if places:
         workers = min(workers, places)
     jobs = [found.start + _trained(b, workers, found) for b in made.brackets]
@@ -170,15 +173,9 @@ def seconds_of(run: RunConfig, made: Schedule, found: Measured, cores: int) -> f
     return max(*ends, least)
 
 
-def _places(run: RunConfig, sizes: JobSizes) -> int:
-    """Trials that GPUs train side by side; 0 where a CPU trains."""
-    if run.values["device"] == "cpu":
-        return 0
-    import torch
-
-    if not torch.cuda.is_available():
-        return 0
-    return int(run.values["trials_per_gpu"]) * max(1, torch.cuda.device_count())
+def _gpus(run: RunConfig) -> list[str]:
+    """The devices that train; none where a CPU does."""
+    return [] if resolved_device(run.values["device"]) == "cpu" else visible_devices()
 
 
 def _trained(bracket: Bracket, workers: int, found: Measured) -> float:
@@ -204,18 +201,36 @@ def measured(run: RunConfig) -> Measured:
     state = {
         "fingerprint": spec.fingerprint,
         "options": spec.options.identity(),
-        "run": [spec.seed, spec.batch_size, spec.threads, spec.device, processor()],
-        "data": {name: os.path.getsize(Path(run.data, name)) for name in names},
+        "env_sha256": run.env_sha256,
+        "run": [spec.seed, spec.batch_size, spec.threads, processor(), _gpus(run)],
     }
     path = Path(run.result, MEASURED)
-    kept = read_json(path) if path.is_file() else {}
-    if kept.get("state") != state:
-        with tempfile.TemporaryDirectory() as folder:
-            found = _measure(LoadedRun(replace(spec, trials_dir=folder, tensorboard="")))
-        kept = {"state": state, **asdict(found)}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, kept)
-    return Measured(kept["epoch"], kept["around"], kept["start"])
+    kept = _kept(run, path, state)
+    return kept if kept is not None else _measured_now(run, spec, path, state)
+
+
+def _kept(run: RunConfig, path: Path, state: dict[str, Any]) -> Measured | None:
+    """What was measured before, if all that it depends on is what it was."""
+    found, memory = Identity.read(path), HashMemory()
+    if found is None or not isinstance(told := found.part.get("measured"), dict):
+        return None
+    then = {key: value for key, value in found.part.items() if key != "measured"}
+    present = Present(run.places, memory)
+    differs = present.difference(replace(found, part=then), state, (), ())
+    memory.save()
+    return None if differs else Measured(**told)
+
+
+def _measured_now(run: RunConfig, spec: RunSpec, path: Path, state: dict[str, Any]) -> Measured:
+    """Measure it, and keep it with the files that were read."""
+    with tempfile.TemporaryDirectory() as folder:
+        loaded = LoadedRun(replace(spec, trials_dir=folder, tensorboard=""))
+        with loaded.on_device():
+            found = _measure(loaded)
+        reads = {Read(run.places.named(r.path), r.kind, r.sha256) for r in loaded.reads()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Identity(state | {"measured": asdict(found)}, reads=tuple(sorted(reads))).write(path)
+    return found
 
 
 def _measure(loaded: LoadedRun) -> Measured:

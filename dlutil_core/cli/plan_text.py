@@ -76,8 +76,7 @@ def _expected(made: Schedule, state: State | None) -> list[str]:
     if sizes:
         disk = f"; a checkpoint takes {size_text(sum(sizes) / len(sizes))}, all rungs' about "
         disk += size_text(slots * sum(sizes) / len(sizes))
-    same = (state.plan.method, state.plan.max_epochs, state.plan.eta)
-    if same != (made.method, made.max_epochs, made.eta):
+    if state.plan.settings != made.settings:
         left = ", less what is trained already"  # of another plan; the run finds what it can use
     elif state.finished:
         left = "; it has ended, so no epoch is left"

@@ -31,3 +31,20 @@ def write_manifest(result: str, names: Iterable[str], out: str) -> None:
             raise UserError(f"{path}: the result file is missing; run the same command again")
         lines.append(f"{sha256_file(path)}  {name}\n")
     write_text(out, "".join(lines))
+
+
+def read_manifest(path: Path) -> dict[str, str]:
+    """Hashes of the files that a manifest lists, by name.
+
+    Raises
+    ------
+    UserError
+        A line is something else.
+    """
+    found = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        sha256, _, name = line.partition("  ")
+        if len(sha256) != 64 or not name:
+            raise UserError(f"{path}, line {number}: is no hash and name")
+        found[name] = sha256
+    return found

@@ -21,6 +21,9 @@ from dlutil_core.common.errors import UserError
 
 POLL_SECONDS = 0.2
 
+GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
+"""What is there where a driver for NVIDIA's or AMD's cards is (the last under Windows)."""
+
 JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 """Where schedulers say which job this is."""
 
@@ -40,6 +43,11 @@ def _close_in_child() -> None:
 os.register_at_fork(
     before=_holding.acquire, after_in_parent=_holding.release, after_in_child=_close_in_child
 )
+
+
+def has_gpu() -> bool:
+    """Whether this machine has a driver for one; no library is asked, which takes a second."""
+    return any(map(os.path.exists, GPU_FILES))
 
 
 def visible_devices() -> list[str]:

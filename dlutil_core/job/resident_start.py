@@ -11,6 +11,7 @@ import tempfile
 from contextlib import suppress
 
 from dlutil_core.job import resident
+from dlutil_core.job.devices import has_gpu
 
 MODULES = (
     "dlutil_core.definition.executed",
@@ -23,8 +24,6 @@ MODULES = (
     "dlutil_core.trained.predict",
 )
 """What the scripts import that ask it."""
-
-GPUS = ("/dev/nvidiactl", "/dev/kfd")
 
 
 def start_resident(python: str, definition: str, device: str) -> None:
@@ -43,7 +42,7 @@ def start_resident(python: str, definition: str, device: str) -> None:
     """
     if resident.VARIABLE in os.environ or not hasattr(os, "pidfd_open"):
         return
-    if device == "cpu" or not any(map(os.path.exists, GPUS)):
+    if device == "cpu" or not has_gpu():
         with suppress(OSError):
             _start(python, os.path.dirname(os.path.abspath(definition)))
 

@@ -8,6 +8,7 @@ import re
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.fingerprint import analysis as fingerprint
+from dlutil_core.job.devices import has_gpu
 from dlutil_core.members.repeat import EACH
 from dlutil_core.preprocess import section as preprocess
 from dlutil_core.preprocess.kept_encoding import encodes_windows
@@ -170,14 +171,9 @@ def _check_packages(run: RunConfig) -> None:
         )
 
 
-GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
-"""What is there where a driver for NVIDIA's or AMD's cards is (the last under Windows)."""
-
-
 def _check_device(run: RunConfig) -> None:
     """On a cluster the node of a job decides, which says so when it begins."""
-    absent = not any(map(os.path.exists, GPU_FILES))
-    if run.values["device"] == "cuda" and not run.values["cluster"] and absent:
+    if run.values["device"] == "cuda" and not run.values["cluster"] and not has_gpu():
         raise UserError(
             "device is cuda, but this machine has no GPU; use device: auto or cpu, or a machine "
             "with a GPU"

@@ -15,7 +15,7 @@ from dlutil_core.common.files import sentence_of, write_json
 from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.common.identity import identity_path
 from dlutil_core.common.logs import ERROR_PREFIX, note_what_is_told
-from dlutil_core.common.result_folder import BENCHMARKS, RUN_NOTE
+from dlutil_core.common.result_folder import BENCHMARKS, MEMBER_TRIALS, RUN_NOTE, TRIALS
 from dlutil_core.common.run_lock import RunLock
 from dlutil_core.common.shown_text import shown
 from dlutil_core.common.wording import counted
@@ -168,7 +168,7 @@ def remove_leftovers(result: Path) -> None:
     Trials' folders have locks of their own, under which they are cleaned when they are used.
     """
     for folder, below, names in os.walk(result):
-        if os.path.relpath(folder, result) == os.path.join("search", "trials"):
+        if os.path.relpath(folder, result) in (TRIALS, MEMBER_TRIALS):
             below.clear()
         for name in names:
             if name.startswith(".") and name.endswith(".tmp"):

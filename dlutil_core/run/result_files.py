@@ -46,6 +46,12 @@ def needed_before(plan: Schedule, bracket: int) -> list[str]:
     return [*names.stages_before(bracket), names.proposal(bracket)]
 
 
+def picked_files(run: RunConfig) -> list[str]:
+    """What tells the configuration that was picked, and its trial."""
+    proposed = [names.proposal(b.number) for b in run.plan.brackets if run.plan.is_staged]
+    return [names.PLAN, *proposed, *names.BEST_FILES]
+
+
 def member_results(run: RunConfig) -> list[str]:
     """What all members leave; nothing where nothing is repeated."""
     kinds: tuple[str, ...] = names.MEMBER_FILES

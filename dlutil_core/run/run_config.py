@@ -17,13 +17,14 @@ from dlutil_core.common.files import read_json
 from dlutil_core.common.identity import Places
 from dlutil_core.fingerprint import analysis as fingerprint
 from dlutil_core.job.run_spec import hashed_env
-from dlutil_core.members.repeat import Repeat
+from dlutil_core.members.repeat import Member, Repeat
 from dlutil_core.model.options import TrainingOptions
 from dlutil_core.run.config import validated
 from dlutil_core.run.data_files import DataFiles
 from dlutil_core.run.reward import computed_metrics
 from dlutil_core.search import plan
 from dlutil_core.search.known_configs import start_configs
+from dlutil_core.trained.members import BEST_ALONE
 
 EXISTING = "existing"
 
@@ -147,14 +148,16 @@ class RunConfig:
         """The data files of a fold; without folds, of the one split there is."""
         return self._files[fold]
 
-    def data_of(self, fold: int) -> str:
-        """The folder that loaders get for a fold; without folds, for the one split there is."""
-        return self.files_of(fold).data_dir
-
     @property
     def explained_stage(self) -> str:
         """The stage whose sequences explain the model: `test`, or `train` for validation's."""
         return "test" if self.values["explain"]["set"] == "test" else "train"
+
+    @property
+    def explained_fold(self) -> int:
+        """The fold whose sequences explain the model: that of the member that is chosen, else 0."""
+        chosen = self.values["explain"]["member"]
+        return 0 if chosen in (None, BEST_ALONE) else Member.named(chosen).fold
 
 
 def placed(config: Mapping[str, Any], place: Callable[[str], str]) -> dict[str, Any]:

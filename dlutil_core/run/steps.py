@@ -270,8 +270,9 @@ class Steps:
             part = made | self._definition_part(stage) | {"explain": section}
             motifs = [section["motifs"]] if section["motifs"] else []
             models = self._results([*files.explained_files(run), names.BEST_PROVENANCE])
-            inputs = [*models, *self._stage_inputs(stage), *motifs]
-            self._add("explain", part, inputs, self._results(files.EXPLAIN_FILES), of_fold=0)
+            fold = run.explained_fold
+            inputs = [*models, *self._stage_inputs(stage, fold), *motifs]
+            self._add("explain", part, inputs, self._results(files.EXPLAIN_FILES), of_fold=fold)
 
     def _members(self) -> None:
         run, made = self.run, self._made_part()
@@ -279,7 +280,7 @@ class Steps:
         tested = made | self._definition_part("test") | {"label_names": run.label_names}
         for member in run.repeat.members:
             which = {"fold": member.fold, "member": member.seed}
-            inputs = self._results([names.PLAN, *names.BEST_FILES])
+            inputs = self._results(files.picked_files(run))
             inputs += self._stage_inputs("train", member.fold)
             outputs = self._results(member.files(names.MEMBER_FILES))
             self._add(member.training_step, training | which, inputs, outputs, of_fold=member.fold)
@@ -291,8 +292,10 @@ class Steps:
                 self._add(member.test_step, tested | which, inputs, outputs, of_fold=member.fold)
         if run.repeat.is_set:
             part = tested if run.values["evaluate"] else made
-            inputs = self._results([names.PLAN, *names.BEST_FILES, *files.member_results(run)])
+            inputs = self._results([*files.picked_files(run), *files.member_results(run)])
             inputs += self._in_data(files.tested_files(run).values())
+            if names.OUT_OF_FOLD in files.summary_files(run):
+                inputs += self._results([names.BEST_ENCODING])
             self._add("members/summary", part, inputs, self._results(files.summary_files(run)))
 
     def _report(self) -> None:

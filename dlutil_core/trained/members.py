@@ -7,7 +7,7 @@ from pathlib import Path
 from dlutil_core.common import result_folder as names
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_csv
-from dlutil_core.common.hashes import sha256_file
+from dlutil_core.common.hashes import read_manifest, sha256_file
 
 BEST_ALONE = "best"
 """Chosen in place of a member: the best model of the search, as if there were no others."""
@@ -48,17 +48,26 @@ def members_of(result: Path) -> list[str]:
     table, manifest = result / names.MEMBERS_TABLE, result / names.MANIFEST
     if not table.is_file():
         return []
-    if manifest.is_file():
-        lines = manifest.read_text(encoding="utf-8").splitlines()
-        if not any(line.endswith(f"  {names.MEMBERS_TABLE}") for line in lines):
-            return []
+    if manifest.is_file() and names.MEMBERS_TABLE not in read_manifest(manifest):
+        return []
     return [names.member_name(int(row["fold"]), int(row["seed"])) for row in read_csv(table)]
 
 
 def _check(result: Path, there: list[str]) -> None:
-    """Refuse members of a search that was replaced: the first one is the search's best model."""
-    first = result / names.MEMBERS / there[0] / names.MEMBER_MODEL
-    if not first.is_file() or sha256_file(first) != sha256_file(result / names.BEST_MODEL):
+    """Refuse members of a search that was replaced.
+
+    The first one is the search's best model, and the manifest lists all of one search.
+    """
+    models = [f"{names.MEMBERS}/{name}/{names.MEMBER_MODEL}" for name in there]
+    found = {
+        name: sha256_file(result / name)
+        for name in (names.BEST_MODEL, *models)
+        if (result / name).is_file()
+    }
+    manifest = result / names.MANIFEST
+    listed = read_manifest(manifest) if manifest.is_file() else found
+    replaced = any(listed.get(name, sha256) != sha256 for name, sha256 in found.items())
+    if replaced or found.get(models[0]) != found[names.BEST_MODEL]:
         raise UserError(
             f"{result}: its members are not of the search that it holds; run it to the end, or "
             f"choose its best model (member {BEST_ALONE})"

@@ -12,7 +12,7 @@ from typing import Any
 
 from dlutil_core.common import result_folder
 from dlutil_core.common.errors import UserError
-from dlutil_core.common.hashes import sha256_file
+from dlutil_core.common.hashes import read_manifest, sha256_file
 from dlutil_core.common.identity import Identity, identity_path
 from dlutil_core.common.run_lock import is_held
 from dlutil_core.search.plan import Plan
@@ -46,14 +46,7 @@ class Claims:
     @cached_property
     def manifest(self) -> dict[str, str]:
         """Hashes of the result files, by name."""
-        path = self.result / result_folder.MANIFEST
-        found = {}
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            sha256, _, name = line.partition("  ")
-            if len(sha256) != 64 or not name:
-                raise UserError(f"{path}, line {number}: is no hash and name")
-            found[name] = sha256
-        return found
+        return read_manifest(self.result / result_folder.MANIFEST)
 
     def identity(self, step: str) -> Identity | None:
         """What a step left; `None` where there is none, or not what was written."""

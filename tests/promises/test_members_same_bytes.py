@@ -157,6 +157,11 @@ def test_members_of_another_search_are_refused(three: Project, tmp_path: Path) -
     (copied / "best" / "model.pt").write_bytes((folder(three, 1) / "model.pt").read_bytes())
     with pytest.raises(UserError, match="its members are not of the search that it holds"):
         dlutil_core.load(copied)
+    # A run of another search that was interrupted after its best model and the member that it is.
+    other = (folder(three, 1) / "model.pt").read_bytes()
+    (copied / "members" / "fold-0" / "seed-0" / "model.pt").write_bytes(other)
+    with pytest.raises(UserError, match="its members are not of the search that it holds"):
+        dlutil_core.load(copied)
     lines = (copied / "MANIFEST.sha256").read_text().splitlines(keepends=True)
     kept = [line for line in lines if "members/" not in line]
     (copied / "MANIFEST.sha256").write_text("".join(kept))

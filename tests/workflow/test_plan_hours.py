@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 from support import REPOSITORY, Project
 
 COMMAND = "import sys; from dlutil_core.cli.commands import main; sys.exit(main())"
@@ -33,7 +34,8 @@ def test_a_search_that_fits_is_told_and_compared(tmp_path: Path) -> None:
     done = plan(project, "--hours", "0.02", "--cores", "1000")
     assert done.returncode == 0, done.stderr
     assert len(project.epochs()) == 4, "two trials of two epochs"
-    measured = json.loads((project.result / "logs" / "measured.json").read_text())
+    kept = json.loads((project.result / "logs" / "measured.json").read_text())
+    measured = kept["part"]["measured"]
     assert measured["epoch"] >= 0.2
     told = [int(n) for n in re.findall(r"method: staged, max_epochs: (\d+), eta: 3", done.stdout)]
     assert told and told[-1] in (1, 3, 9, 27, 81), done.stdout
@@ -42,6 +44,10 @@ def test_a_search_that_fits_is_told_and_compared(tmp_path: Path) -> None:
 
     assert plan(project, "--hours", "0.02", "--cores", "1000").stdout == done.stdout
     assert len(project.epochs()) == 4, "what was measured is kept"
+    valid = project.folder / "data" / "valid.npy"
+    np.save(valid, np.load(valid)[::-1])
+    assert plan(project, "--hours", "0.02", "--cores", "1000").returncode == 0
+    assert len(project.epochs()) == 8, "of other data, though the file is as large"
 
     expected = json.loads((project.result / "logs" / "expected.json").read_text())
     expected[-1]["settings"]["max_epochs"] = 1

@@ -1,6 +1,7 @@
 # What the best model saw in sequences: attributions, and the motifs of its first filters.
 
 STAGE = RUN.explained_stage
+FOLD = RUN.explained_fold
 MOTIFS = CFG["explain"]["motifs"]
 
 
@@ -10,7 +11,7 @@ rule explain:
         model=made(results(result_files.explained_files(RUN))),
         provenance=made_by("best", results(["best/provenance.json"])),
         definition=unhurried([DEFINITION, *RUN.definition_files]),
-        data=data_files(RUN.files.awaited(STAGE)),
+        data=data_files(RUN.files_of(FOLD).awaited(STAGE)),
         motifs=unhurried([MOTIFS] if MOTIFS else []),
     output:
         examples=report(
@@ -35,7 +36,11 @@ rule explain:
         runtime=minutes,
         gpu=GPUS,
     params:
-        script=script("attribute", request_of("explain"), arguments.run_arguments(RUN, STAGE)),
+        script=script(
+            "attribute",
+            request_of("explain"),
+            arguments.run_arguments(RUN, STAGE, FOLD),
+        ),
         options=arguments.explain_arguments(RUN),
         models=listed(results(result_files.explained_files(RUN))),
         out=subpath(output.examples, parent=True),

@@ -32,8 +32,7 @@ def member_test_script(wildcards):
 rule member:
     input:
         lambda wildcards: flag(member_of(wildcards).training_step),
-        plan=made_by("plan", results(["search/plan.json"])),
-        best=made_by("best", results(result_folder.BEST_FILES)),
+        picked=made(results(result_files.picked_files(RUN))),
         definition=unhurried([DEFINITION, *RUN.definition_files]),
         data=lambda wildcards: data_of_member(wildcards, "train"),
     output:
@@ -95,8 +94,7 @@ rule members:
     input:
         flag("members/summary"),
         members=made(results(result_files.member_results(RUN))),
-        best=made_by("best", results(result_folder.BEST_FILES)),
-        plan=made_by("plan", results(["search/plan.json"])),
+        picked=made(results(result_files.picked_files(RUN))),
         definition=unhurried([DEFINITION, *RUN.definition_files]),
         tested=made(in_data(result_files.tested_files(RUN).values())),
     output:

@@ -10,6 +10,8 @@ from run_project import DEFINITION, run_of
 
 from dlutil_core.common.errors import UserError
 from dlutil_core.run.checks import check
+from dlutil_core.run.job_sizes import JobSizes
+from dlutil_core.run.steps import Steps
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -75,7 +77,8 @@ def test_folds_of_loaders_of_ones_own_are_folders() -> None:
         Path(f"data/fold-{fold}/train.h5").write_text("")
     made = run_of(repeat={"folds": 3}, data_files={"train": ["*.h5"]})
     check(made)
-    assert [made.data_of(fold) for fold in range(3)] == [f"data/fold-{k}" for k in range(3)]
+    folders = [made.files_of(fold).data_dir for fold in range(3)]
+    assert folders == [f"data/fold-{k}" for k in range(3)]
     assert made.files_of(2).of_stage("train") == ["fold-2/train.h5"]
     with pytest.raises(UserError, match=r"no folder data/fold-3, which the loaders of fold 3"):
         check(run_of(repeat={"folds": 4}))
@@ -147,3 +150,15 @@ def test_variants_that_cannot_be_predicted_are_refused() -> None:
         check(run_of(variants={"a": given}))
     Path("def.py").write_text(DEFINITION.replace("def get_pred_generator", "def others"))
     assert "get_pred_generator" in said({"a": given})
+
+
+def test_a_chosen_member_is_explained_on_its_own_fold() -> None:
+    for fold in range(3):
+        Path(f"data/fold-{fold}").mkdir()
+        Path(f"data/fold-{fold}/test.h5").write_text("")
+    given = {"repeat": {"folds": 3}, "data_files": {"test": ["test.h5"]}}
+    for member, fold in (("fold-2/seed-0", 2), ("best", 0), (None, 0)):
+        made = run_of(**given, explain={"enabled": True, "member": member})
+        wanted = Steps(made, JobSizes(made.values, made.plan))["explain"].request
+        read = [name for name in wanted.inputs if "test.h5" in name]
+        assert read == [f"{{data}}/fold-{fold}/test.h5"]
