@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 
+from dlutil_core.common import result_folder
 from dlutil_core.common.errors import UserError
 from dlutil_core.fingerprint import analysis as fingerprint
 from dlutil_core.job.devices import has_gpu
@@ -132,7 +133,13 @@ def _check_variants(run: RunConfig) -> None:
                 f"variants: {name!r} is to be the name of files; write it with letters, digits, _, "
                 "- and dots, the first of them no dot or dash"
             )
+        own = os.path.abspath(os.path.join(run.result, result_folder.VARIANTS)) + os.sep
         for key, path in given.items():
+            if os.path.abspath(path).startswith(own):
+                raise UserError(
+                    f"variants.{name}.{key}: {path}: lies where the run writes its own variants; "
+                    "move it elsewhere"
+                )
             if not os.path.isfile(path) and os.path.normpath(path) not in stored:
                 raise UserError(
                     f"variants.{name}.{key}: {path}: there is no such file; check the path"

@@ -141,14 +141,20 @@ class SecondRun:
             else:
                 shutil.copyfile(path, target)
 
+    @property
+    def compared(self) -> list[str]:
+        """Results that are made again; without preprocessing not those that depend on it."""
+        names = list(self.claims.manifest)
+        if self.preprocesses or not self.claims.config["preprocess"]:
+            return names
+        unlike = (result_folder.REPORT, f"{result_folder.VARIANTS}/")
+        return [name for name in names if not name.startswith(unlike)]
+
     def differences(self) -> Iterator[str]:
         """Results, and data where they are made, that are not the same bytes."""
         made = Claims(self.result).manifest
-        unlike = not self.preprocesses and self.claims.config["preprocess"]
-        of_preprocessing = (result_folder.REPORT, f"{result_folder.VARIANTS}/")
-        for name, sha256 in self.claims.manifest.items():
-            if unlike and name.startswith(of_preprocessing):
-                continue  # they depend on how the data were made
+        for name in self.compared:
+            sha256 = self.claims.manifest[name]
             if made.get(name) != sha256:
                 told = "is made by no step" if name not in made else "has other bytes"
                 yield f"{name}: {told} when it is computed again"

@@ -34,7 +34,7 @@ class Verified:
     differences
         What is not as the result says, a sentence each; none: all that was computed again is equal.
     files
-        How many result files stand in the manifest.
+        How many result files were made again and compared.
     segments, sampled
         How many segments the search has, and how many were trained again.
     epochs, sampled_epochs
@@ -102,7 +102,7 @@ def verify(
         say(f"{100 * share:.3g} % of the search, trained again ...")
         trained = _retrained(claims, again, share, cores, seed)
     found += trained.pop("differences")
-    return Verified(tuple(dict.fromkeys(found)), len(claims.manifest), **trained)
+    return Verified(tuple(dict.fromkeys(found)), len(again.compared), **trained)
 
 
 def _retrained(

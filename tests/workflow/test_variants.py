@@ -227,6 +227,48 @@ def test_the_annotated_file_holds_the_same_and_is_indexed(finished: Project) -> 
             assert value == "" or value == pytest.approx(float(row["difference"]), abs=1e-6)
 
 
+def test_several_outputs_that_are_numbers_and_files_without_an_allele(tmp_path: Path) -> None:
+    project = made(tmp_path / "project")
+    genome, lines = genome_of(1), ["sequence\theight\twidth"]
+    for k, letters in enumerate(random_letters(np.random.default_rng(4), WIDTH) for _ in range(60)):
+        lines.append(f"{letters}\t{k % 7}\t{k % 3 - 0.5}")
+    (project.folder / "train.tsv").write_text("\n".join(lines) + "\n")
+    network = CLASSES.replace("DEPTH", "4").replace("OUTPUTS", "2").replace("Class", "Regress")
+    (project.folder / "def.py").write_text(HEAD + network.replace("Regressification", "Regression"))
+    base = genome["chr1"][50]
+    written_vcf(project.folder / "odd.vcf", [("chr1", 51, "x", base, "*,<DEL>")])
+    written_vcf(project.folder / "none.vcf", [])
+    written_vcf(project.folder / "one.vcf", [("chr1", 51, "x", base, "A" if base != "A" else "C")])
+    project.configure(
+        search={"max_epochs": 1},
+        repeat={},
+        variants={n: {"vcf": f"{n}.vcf", "genome": "genome.fa"} for n in ("odd", "none", "one")},
+        preprocess={
+            "sequences": "train.tsv",
+            "columns": {"sequence": "sequence", "labels": ["height", "width"]},
+            "split": {"by": "fraction", "valid": 0.2},
+        },
+    )
+    project.succeed()
+    folder = project.result / "variants"
+    titles = [f"{kind}.{name}" for kind in NUMBERS for name in ("height", "width")]
+    head = "\t".join([*PLACE, *titles, "status"]) + "\n"
+    assert (folder / "none.tsv").read_text() == head
+    place, empty = f"chr1\t51\tx\t{base}", "\t" * len(titles)
+    rows = "".join(f"{place}\t{alt}\t{empty}ambiguous\n" for alt in ("*", "<DEL>"))
+    assert (folder / "odd.tsv").read_text() == head + rows
+    (row,) = table(folder / "one.tsv")
+    texts = by_hand(genome, "chr1", 51, base, row["alt"])[1] or ()
+    wanted = dlutil_core.load(project.result).predict(list(texts))
+    found = [[float(row[f"{n}.{k}"]) for k in ("height", "width")] for n in NUMBERS[:2]]
+    assert np.array(found) == pytest.approx(wanted, abs=1e-5)
+    assert row["logit_difference.height"] == "", "these are no probabilities"
+    for name in ("odd", "none", "one"):
+        with pysam.VariantFile(str(folder / f"{name}.vcf.gz")) as file:
+            assert "dlutil_difference.height" in file.header.info
+            assert len(list(file)) == len(table(folder / f"{name}.tsv")[:1])
+
+
 def test_killed_on_two_cores_and_in_other_forms_it_is_the_same(
     finished: Project, tmp_path: Path
 ) -> None:
