@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,12 @@ import yaml
 
 EXPONENT = re.compile(r"^[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$")
 OCTAL = re.compile(r"[-+]?0[0-7_]+")
+
+
+FREE = (("search", "config"), ("search", "start"), ("env",))
+"""Where values may be of any type, so that `off` may be a text; elsewhere it is `false`."""
+
+BOOLEANS = ("true", "false")
 
 
 class MisleadingError(yaml.YAMLError):
@@ -83,4 +90,40 @@ def strict_yaml(path: Path) -> Any:
     yaml.YAMLError
         What is no YAML; `MisleadingError`: a key that stands twice, a number that misleads.
     """
-    return yaml.load(path.read_text(encoding="utf-8"), StrictLoader)
+    text = path.read_text(encoding="utf-8")
+    root = yaml.compose(text, StrictLoader)
+    for keys in FREE:
+        for node in _scalars(_below(root, keys)):
+            _check_boolean(node)
+    return yaml.load(text, StrictLoader)
+
+
+def _below(root: yaml.Node | None, keys: tuple[str, ...]) -> yaml.Node | None:
+    """What stands under these keys, one below the other."""
+    for key in keys:
+        pairs = root.value if isinstance(root, yaml.MappingNode) else []
+        root = next((value for name, value in pairs if name.value == key), None)
+    return root
+
+
+def _scalars(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    """All single values of a node; keys are none."""
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _scalars(item)
+    elif isinstance(node, yaml.MappingNode):
+        for _, value in node.value:
+            yield from _scalars(value)
+
+
+def _check_boolean(node: yaml.ScalarNode) -> None:
+    """Refuse words that YAML takes for true and false, and people for words: on, off, yes, no."""
+    text = str(node.value)
+    if node.tag == "tag:yaml.org,2002:bool" and text.lower() not in BOOLEANS:
+        read = str(text.lower() in ("yes", "on")).lower()
+        raise MisleadingError(
+            f"line {node.start_mark.line + 1} holds {text}, which YAML reads as {read}; write "
+            f"{read}, or quote it"
+        )

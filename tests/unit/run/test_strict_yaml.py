@@ -53,6 +53,9 @@ def test_numbers_are_those_that_people_write(tmp_path: Path, text: str, value: A
         ("a: !!set {b}\n", ["line 1", "a set"]),
         ("a: !!binary aGk=\n", ["line 1", "aGk=", "bytes"]),
         ("? [a]\n: 1\n", ["line 1", "keys are texts"]),
+        ("search:\n  config: {x: off}\n", ["line 2", "off", "false"]),
+        ("search: {start: [{x: 1, y: [Yes]}]}\n", ["line 1", "Yes", "true"]),
+        ("env: {MODE: no}\n", ["line 1", "no", "false"]),
     ],
 )
 def test_what_misleads_is_refused(tmp_path: Path, text: str, words: list[str]) -> None:
@@ -124,3 +127,11 @@ def test_braces_elsewhere_are_texts() -> None:
     )
     assert filled["env"] == {"A": "{"} and filled["search"]["config"] == config
     assert filled["preprocess"]["command"]["run"] == command["run"]
+
+
+def test_words_that_can_mean_one_thing_alone_are_taken(tmp_path: Path) -> None:
+    text = "evaluate: yes\nsearch: {config: {x: 'off', y: False}}\nenv: {A: true, B: 'no'}\n"
+    found = read_config(config(tmp_path, text))
+    assert found["evaluate"] is True
+    assert found["search"]["config"] == {"x": "off", "y": False}
+    assert found["env"] == {"A": True, "B": "no"}
