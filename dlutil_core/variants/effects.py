@@ -31,6 +31,9 @@ PLACE = ("chrom", "pos", "id", "ref", "alt")
 CHUNK_BYTES = 2**26
 """Of the windows of a chunk, at four bytes a number: what the network gets of each letter."""
 
+LINE_BYTES = 2**25
+"""Of the lines of a chunk."""
+
 MOST_ALLELES = 4096
 FEWEST_ALLELES = 16
 NAMED = 20
@@ -119,12 +122,14 @@ def _chunks(source: VariantFile, windows: AlleleWindows) -> Iterator[list[_Allel
     most = CHUNK_BYTES // (2 * 4 * windows.width * windows.alphabet.depth)
     most = min(max(most, FEWEST_ALLELES), MOST_ALLELES)
     chunk: list[_Allele] = []
+    held = 0  # bytes of lines, which may have thousands of genotypes
     for record in source.records():
+        held += sum(map(len, record.fields))
         for text in record.alternatives:
             chunk.append(_Allele(record, text, windows.of(record, text)))
-        if len(chunk) >= most:
+        if len(chunk) >= most or held >= LINE_BYTES:
             yield chunk
-            chunk = []
+            chunk, held = [], 0
     if chunk:
         yield chunk
 

@@ -39,7 +39,7 @@ class Record:
     line
         Its number in the file.
     fields
-        Its columns, eight at least.
+        Its first eight columns, and behind them all others as one text, where there are any.
     chromosome
         As the genome calls it.
     position
@@ -136,11 +136,13 @@ class VariantFile:
         return len(titles)
 
     def _record(self, number: int, row: bytes, titles: int | None) -> Record:
-        fields, where = row.split(b"\t"), f"{self.path}: line {number}"
-        if len(fields) < (titles or NEEDED):
+        # Genotypes of many samples stay one text.
+        fields, where = row.split(b"\t", len(TITLES)), f"{self.path}: line {number}"
+        columns = row.count(b"\t") + 1
+        if columns < (titles or NEEDED):
             wanted = f"its header has {titles}" if titles else f"VCF has {len(TITLES)}"
             raise UserError(
-                f"{where} has {len(fields)} columns between tabs, but {wanted}; is the file whole,"
+                f"{where} has {columns} columns between tabs, but {wanted}; is the file whole,"
                 " and VCF?"
             )
         fields = [field.strip() for field in fields] + [MISSING] * (len(TITLES) - len(fields))

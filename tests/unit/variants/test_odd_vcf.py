@@ -49,6 +49,8 @@ def test_forms_that_mean_the_same(tmp_path: Path) -> None:
     (bare,) = records(path, b"chr1\t7\trs1\tA\tC,G")
     assert bare.fields == wanted[0].fields, "no header, five columns"
     assert records(path, HEADER) == []
+    (wide,) = records(path, plain.replace(b"INFO", b"INFO\tFORMAT\ta\tb")[:-1] + b"\tGT\t0|1\t.\n")
+    assert wide.fields == [*wanted[0].fields, b"GT\t0|1\t."]
     assert records(path, plain + row) == [*wanted, Record(4, *list(vars(wanted[0]).values())[1:])]
 
 
