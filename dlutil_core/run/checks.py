@@ -128,6 +128,8 @@ def _check_variants(run: RunConfig) -> None:
     """Refuse variants whose files are not there, or whose windows cannot be encoded."""
     stored = set(map(os.path.normpath, run.values["storage"]))
     for name, given in run.variants.items():
+        if not isinstance(name, str):  # YAML reads 1 and on as no texts
+            raise UserError(f"variants: the name {name!r} is no text; write it in quotes")
         if not FILE_NAME.fullmatch(name):
             raise UserError(
                 f"variants: {name!r} is to be the name of files; write it with letters, digits, _, "

@@ -302,15 +302,3 @@ def test_killed_on_two_cores_and_in_other_forms_it_is_the_same(
         for end in ("tsv", "vcf.gz", "vcf.gz.tbi"):
             found = (again.result / "variants" / f"{name}.{end}").read_bytes()
             assert found == (finished.result / "variants" / f"gwas.{end}").read_bytes(), name
-
-    # Without members there is no sd, and another file is predicted alone.
-    genome = genome_of(1)
-    written_vcf(again.folder / "one.vcf", [("chr1", 104, ".", genome["chr1"][103], "A")], header="")
-    again.configure(repeat={}, variants={"one": {"vcf": "one.vcf", "genome": "genome.fa"}})
-    assert not again.succeed().ran["bracket"]
-    (row,) = table(again.result / "variants" / "one.tsv")
-    assert list(row) == [*PLACE, *NUMBERS, "status"] and row["status"] == "ok"
-    best = dlutil_core.load(finished.result, member="best")
-    texts = by_hand(genome, "chr1", 104, genome["chr1"][103], "A")[1]
-    wanted = class_scores(best.predict(list(texts or ())))
-    assert [float(row[n]) for n in NUMBERS[:2]] == pytest.approx(wanted, abs=2e-6)

@@ -139,6 +139,8 @@ def test_variants_that_cannot_be_predicted_are_refused() -> None:
         return str(error.value)
 
     assert "variants.a.vcf: no.vcf: there is no such file" in said({"a": given | {"vcf": "no.vcf"}})
+    for name in (1, True):
+        assert f"variants: the name {name} is no text; write it in quotes" in said({name: given})
     own = given | {"vcf": "out/variants/a.vcf.gz"}
     assert "lies where the run writes its own variants" in said({"b": own})
     assert "'a/b' is to be the name of files" in said({"a/b": given})
