@@ -161,6 +161,7 @@ def losses_of(outputs: Tensor, y: Tensor) -> Tensor:
 
 def trained(problem: Problem, epochs: int) -> Table:
     """Train all configurations of a problem for so many epochs."""
+    assert problem.records is not None
     records, configs = problem.records(), grid(problem)
     end = problem.training + problem.validating
     sets = [records.part(0, problem.training), records.part(problem.training, end)]

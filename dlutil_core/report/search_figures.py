@@ -78,9 +78,13 @@ def _bracket_curves(
         ended = [f"to {b}" for b in budgets]
         steps = [step_style(i, len(budgets)) for i in range(len(budgets))]
         chart.legend += list(zip(ended, steps, strict=True)) if len(budgets) <= 5 else []
+    return Figure(chart, _caption(results, bracket))
+
+
+def _caption(results: Results, bracket: Bracket) -> str:
     cuts = ", ".join(f"{r.trials} to epoch {r.budget}" for r in bracket.rungs)
     caption = f"One line for each trial: {cuts}."
-    if len(budgets) > 1:
+    if len(bracket.rungs) > 1:
         caption += (
             " At each dotted line, a rung, the best go on, so the stronger the colour, the later "
             "a trial was cut; a dot is a trial of one epoch."
@@ -89,8 +93,7 @@ def _bracket_curves(
         caption += (
             " Trials of stages before, which compete at each rung, are drawn where they go on."
         )
-    caption += " Rewards below the axis lie at its lower edge."
-    return Figure(chart, caption)
+    return f"{caption} Rewards below the axis lie at its lower edge."
 
 
 def _curve(rows: list[EpochRow]) -> list[tuple[float, float]]:

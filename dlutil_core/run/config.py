@@ -86,6 +86,13 @@ def _yaml_problem(error: Exception) -> str:
     return f"line {mark.line + 1}: {problem}"
 
 
+MAY_BE_EMPTY = (
+    *("search", "repeat", "env", "data_files", "preprocess", "explain", "baseline", "variants"),
+    *("predict", "definition_files", "metrics"),
+)
+"""Keys that YAML gives no value where nothing stands behind them."""
+
+
 def check_config_files(paths: Iterable[str | Path]) -> None:
     """Refuse config files in which a key stands twice or a number is not what it looks like.
 
@@ -108,26 +115,7 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
     """
     import jsonschema
 
-    plain = copy.deepcopy(dict(config))
-    sections = (
-        "search",
-        "repeat",
-        "env",
-        "data_files",
-        "preprocess",
-        "explain",
-        "baseline",
-        "variants",
-    )
-    for name in (*sections, "predict", "definition_files", "metrics"):
-        if plain.get(name, 0) is None:  # an empty `search:` in YAML
-            del plain[name]
-    if isinstance(plain.get("baseline"), bool):
-        plain["baseline"] = {"enabled": plain["baseline"]}
-    for name in ("predict", "metrics"):
-        if isinstance(plain.get(name), str):
-            plain[name] = [plain[name]]
-    plain = _with_numbers(plain, schema())
+    plain = _with_numbers(_written_out(config), schema())
     checker = jsonschema.Draft202012Validator(schema())
     error = jsonschema.exceptions.best_match(checker.iter_errors(plain))
     if error is not None:
@@ -135,12 +123,48 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
     filled = _with_defaults(plain, schema())
     filled["env"] = {n: None if v is None else env_text(v) for n, v in filled["env"].items()}
     filled["precision"] = str(filled["precision"])
+    _check_values(filled, source)
+    _check_together(filled, source)
+    return filled
+
+
+def _written_out(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy without empty sections, short forms written as long ones."""
+    plain = copy.deepcopy(dict(config))
+    for name in MAY_BE_EMPTY:
+        if plain.get(name, 0) is None:  # an empty `search:` in YAML
+            del plain[name]
+    if isinstance(plain.get("baseline"), bool):
+        plain["baseline"] = {"enabled": plain["baseline"]}
+    for name in ("predict", "metrics"):
+        if isinstance(plain.get(name), str):
+            plain[name] = [plain[name]]
+    return plain
+
+
+def _check_values(filled: Mapping[str, Any], source: str) -> None:
+    """Refuse values that the schema cannot tell from good ones."""
     for key, text in _texts(filled):
         if any(c in text for c in "{}\n"):
             raise UserError(
                 f"{source}: {key} is {text!r}, but paths must not hold braces or line breaks;"
                 " rename it"
             )
+    if filled["reward"] is not None:
+        check_reward(filled["reward"], source)
+    clip_norm = filled["clip_norm"]
+    if clip_norm is not None and not math.isfinite(clip_norm):
+        raise UserError(f"{source}: clip_norm is {clip_norm}, but must be a finite number")
+    epoch_timeout = filled["search"]["epoch_timeout"]
+    if epoch_timeout is not None and not math.isfinite(epoch_timeout):
+        raise UserError(
+            f"{source}: search.epoch_timeout is {epoch_timeout}, but must be a finite number; "
+            "leave it out for no limit"
+        )
+
+
+def _check_together(filled: Mapping[str, Any], source: str) -> None:
+    """Refuse what goes with no other value that is given."""
     if filled["search"]["method"] == "fixed" and not filled["search"]["config"]:
         raise UserError(
             f"{source}: search.method is fixed, but search.config is empty; give the configuration "
@@ -157,18 +181,6 @@ def validated(config: Mapping[str, Any], source: str = "config") -> dict[str, An
             f"{source}: baseline stands beside the test, but evaluate is false; set "
             "evaluate: true, or leave out baseline"
         )
-    if filled["reward"] is not None:
-        check_reward(filled["reward"], source)
-    clip_norm = filled["clip_norm"]
-    if clip_norm is not None and not math.isfinite(clip_norm):
-        raise UserError(f"{source}: clip_norm is {clip_norm}, but must be a finite number")
-    epoch_timeout = filled["search"]["epoch_timeout"]
-    if epoch_timeout is not None and not math.isfinite(epoch_timeout):
-        raise UserError(
-            f"{source}: search.epoch_timeout is {epoch_timeout}, but must be a finite number; "
-            "leave it out for no limit"
-        )
-    return filled
 
 
 def _with_numbers(value: Any, part: dict[str, Any]) -> Any:

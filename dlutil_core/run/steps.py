@@ -175,9 +175,12 @@ class Steps:
         return [*self._in_data(needed), *self.run.definition_files]
 
     def _search(self) -> None:
+        self._plan()
+        self._brackets()
+        self._selection()
+
+    def _plan(self) -> None:
         run = self.run
-        plan_file = self._results([names.PLAN])
-        training = self._training_part()
         keys = ("method", "max_epochs", "eta", "config")
         searched = {key: run.search[key] for key in keys}
         if run.plan.is_staged:
@@ -191,6 +194,10 @@ class Steps:
             self._results(files.plan_files(run.plan)),
             of_fold=0,
         )
+
+    def _brackets(self) -> None:
+        run, training = self.run, self._training_part()
+        plan_file = self._results([names.PLAN])
         kind = run.plan.kind
         for bracket in run.plan.brackets:
             number = bracket.number
@@ -201,6 +208,9 @@ class Steps:
             outputs = self._results(names.bracket_files(number, kind))
             part = training | {kind: number}
             self._add(f"{kind}-{number}", part, inputs, outputs, of_fold=0)
+
+    def _selection(self) -> None:
+        run, training = self.run, self._training_part()
         # What the brackets read is told in the model's provenance, so their identities are needed.
         identities = [names.identity(step) for step in run.plan.steps]
         section = run.section
