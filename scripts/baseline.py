@@ -8,10 +8,11 @@ from dlutil_core.job import script
 from dlutil_core.job.loaded_run import LoadedRun
 from dlutil_core.job.step import Made
 from dlutil_core.run.arguments import add_run_arguments, run_spec_of
-from dlutil_core.trained.baseline import fit_baseline
 
 
 def main(arguments: argparse.Namespace) -> Made:
+    from dlutil_core.trained.baseline import fit_baseline
+
     loaded = LoadedRun(replace(run_spec_of(arguments), device="cpu"))
     return Made(fit_baseline(loaded, arguments.out, arguments.kmer, arguments.label_name))
 
@@ -22,4 +23,4 @@ if __name__ == "__main__":
     parser.add_argument("--kmer", type=int, help="letters of the words that are counted")
     parser.add_argument("--label-name", action="append", default=[], help="of a column of labels")
     parser.add_argument("--out", type=Path, required=True, help="the folder baseline")
-    script.run_step(main, parser.parse_args())
+    script.run_step(main, parser.parse_args(), may_be_forked=True)

@@ -30,7 +30,7 @@ from dlutil_core.run.summary import summary
 from dlutil_core.run.warnings import run_warnings
 
 NEEDS_TORCH = re.compile(
-    r"plan|(bracket|stage)-\d+|members/fold-.*|test|(predict|variants)/.*|explain"
+    r"plan|(bracket|stage)-\d+|members/.*|test|baseline|(predict|variants)/.*|explain"
 )
 """Steps whose jobs may be forks of the resident process."""
 
