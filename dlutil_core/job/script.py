@@ -30,7 +30,6 @@ def parser(description: str) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=description)
     made.add_argument("--log", type=Path, help="also write messages to this file")
     made.add_argument("--request", type=Path, help="what the run wants of this step")
-    made.add_argument("--measured", type=Path, help="where Snakemake writes what the job used")
     return made
 
 
@@ -47,7 +46,7 @@ def run_step(
     ----------
     may_be_forked
         Whether the run's resident process may do it; a script that says so imports what is slow to
-        import in `make`.
+        import in `make`. Its arguments tell in `measured` where Snakemake writes what it used.
     """
     if may_be_forked:
         resident.hand_over(arguments.measured)

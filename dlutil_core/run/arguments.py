@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+from pathlib import Path
 from typing import Any
 
 from dlutil_core.common import result_folder
@@ -110,6 +111,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--trials", default="", help="folder of the trials' memos")
     add("--tensorboard", default="", help="folder of event files; empty: none")
     add("--epoch-timeout", type=float, help="minutes that an epoch may take")
+    add("--measured", type=Path, help="where Snakemake writes what the job used")
 
 
 def run_spec_of(arguments: argparse.Namespace) -> RunSpec:

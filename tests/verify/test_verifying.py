@@ -60,7 +60,7 @@ def test_what_was_changed_afterwards_is_found(falsified: Falsified) -> None:
         *(f"{folder}/{first}:", f"{folder}/{last}:"),
         *(f"{one.name}/at-1.pt:", f"{two.name}: holds", f"{three.name}/history.csv:"),
     ]
-    assert [name for name in named if name not in done.stdout] == [], done.stdout
+    assert [name for name in named if name not in done.stdout] == [], done.stdout + done.stderr
 
 
 def test_what_was_certified_anew_is_found(falsified: Falsified) -> None:
@@ -83,7 +83,7 @@ def test_what_was_certified_anew_is_found(falsified: Falsified) -> None:
         *("best/config.json:", "best/leaderboard.csv:", "search/bracket-1/leaderboard.csv:"),
         *("search/bracket-0/history.csv:", "search/bracket-2/network.csv:"),
     ]
-    assert [name for name in named if name not in done.stdout] == [], done.stdout
+    assert [name for name in named if name not in done.stdout] == [], done.stdout + done.stderr
 
 
 def _swap_winner(here: Falsified) -> None:

@@ -82,6 +82,7 @@ def main(arguments):
 
 if __name__ == "__main__":
     parser = script.parser("A job.")
+    parser.add_argument("--measured")
     parser.add_argument("--do")
     script.run_step(main, parser.parse_args(), may_be_forked=True)
 '''
