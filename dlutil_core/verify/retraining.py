@@ -128,8 +128,8 @@ class Retraining:
     @cached_property
     def best_states(self) -> dict[int, dict[str, Any]]:
         """The best state of each bracket, by its trial."""
-        folders = [self.result / "search" / name for name in self.plan.steps]
-        states = [read_checkpoint(folder / result_folder.BEST_STATE) for folder in folders]
+        files = [self.result / "search" / n / result_folder.BEST_STATE for n in self.plan.steps]
+        states = [read_checkpoint(file) for file in files if not _damage(file)]
         return {int(state["trial"]): state for state in states}
 
     # What is there
@@ -151,6 +151,13 @@ class Retraining:
             memo = self.memo(one.trial)
             if memo.folder.is_dir():
                 yield from self._memo_differences(memo, one)
+
+    def best_differences(self) -> Iterator[str]:
+        """Best states of brackets that cannot be read."""
+        for step in self.plan.steps:
+            name = f"search/{step}/{result_folder.BEST_STATE}"
+            if why := _damage(self.result / name):
+                yield f"{name}: {why}"
 
     def ranking_differences(self) -> Iterator[str]:
         """Leaderboards that do not follow from the histories beside them."""
@@ -188,10 +195,9 @@ class Retraining:
 
     def _checkpoint_difference(self, memo: TrialFolder, epoch: int, rows: list[EpochRow]) -> str:
         path = memo.folder / f"at-{epoch}.pt"
-        try:
-            content = read_checkpoint(path)
-        except UserError as error:
-            return str(error).removeprefix(f"{path}: ")
+        if why := _damage(path):
+            return why
+        content = read_checkpoint(path)
         again = self.scratch / "again.pt"
         write_checkpoint(again, content)
         if again.read_bytes() != path.read_bytes():
@@ -207,7 +213,7 @@ class Retraining:
         stored = {j: self.stored(j) for j in self.recorded}
         every = segments_of({j: one.end for j, one in self.recorded.items()}, stored)
         chosen = sample(every, share, seed)
-        found = [*self.memo_differences(), *self.ranking_differences()]
+        found = [*self.memo_differences(), *self.best_differences(), *self.ranking_differences()]
         found += filter(None, self.differences(chosen, workers))
         epochs = [sum(s.epochs for s in part) for part in (every, chosen)]
         return Retrained(len(every), epochs[0], len(chosen), epochs[1], found)
@@ -264,9 +270,11 @@ class Retraining:
         if why := self._failure_difference(segment, one, record):
             return why
         stored = source / f"at-{segment.end}.pt"
-        kept = read_checkpoint(stored) if stored.is_file() else None
-        if kept is not None and (why := _state_difference(kept, store.at(segment.end))):
-            return f"{why} in the checkpoint after it"
+        if stored.is_file():
+            why = _damage(stored)
+            why = why or _state_difference(read_checkpoint(stored), store.at(segment.end))
+            if why:
+                return f"the checkpoint after it: {why}"
         return self._best_difference(segment, trainer, one.trial)
 
     def memo_folder(self, trial: int) -> Path:
@@ -302,6 +310,15 @@ def _begin(retraining: Retraining) -> None:
 
 def _difference(segment: Segment) -> str:
     return _IN_WORKER[0].difference(segment)
+
+
+def _damage(checkpoint: Path) -> str:
+    """Why a checkpoint cannot be read; empty where it can."""
+    try:
+        read_checkpoint(checkpoint)
+    except UserError as error:
+        return str(error).removeprefix(f"{checkpoint}: ")
+    return ""
 
 
 def _rows_difference(found: Iterable[EpochRow], recorded: Iterable[EpochRow]) -> str:

@@ -25,6 +25,9 @@ from dlutil_core.verify.segments import chance_missed
 Say = Callable[[str], None]
 
 
+NOTHING_TRAINED = dict.fromkeys(("segments", "sampled", "epochs", "sampled_epochs"), 0)
+
+
 @dataclass(frozen=True)
 class Verified:
     """What `verify` found.
@@ -96,12 +99,19 @@ def verify(
         again.check()
         say(f"the manifest and identities of {len(claims.manifest)} files ...")
         found = list(claims.differences(step.name for step in again.steps()))
-        say("all but the training of trials, computed again ...")
-        again.make(cores)
-        found += again.differences()
-        say(f"{100 * share:.3g} % of the search, trained again ...")
-        trained = _retrained(claims, again, share, cores, seed)
-    found += trained.pop("differences")
+        trained: dict[str, Any] = dict(NOTHING_TRAINED)
+        try:
+            say("all but the training of trials, computed again ...")
+            again.make(cores)
+            found += again.differences()
+            say(f"{100 * share:.3g} % of the search, trained again ...")
+            trained = _retrained(claims, again, share, cores, seed)
+            found += trained.pop("differences")
+        except UserError as error:
+            if not found:
+                raise
+            # What was seen so far is the likely cause, and is told with it.
+            found.append(f"the rest could not be computed again: {error}")
     return Verified(tuple(dict.fromkeys(found)), len(again.compared), **trained)
 
 

@@ -35,7 +35,7 @@ def test_without_memos_trials_are_trained_from_their_first_epoch(falsified: Fals
 
 
 def test_what_was_changed_afterwards_is_found(falsified: Falsified) -> None:
-    """Ten kinds: results that are not what the manifest says, and damaged memos."""
+    """Eleven kinds: results that are not what the manifest says, and damaged memos."""
     here = falsified
     here.edit("test/metrics.json", lambda t: t.replace("0.", "0.0", 1))
     here.flip("best/model.pt")
@@ -52,11 +52,12 @@ def test_what_was_changed_afterwards_is_found(falsified: Falsified) -> None:
     shutil.copyfile(two / "at-1.pt", one / "at-1.pt")
     here.flip(str((two / "config.json").relative_to(here.result)))
     here.flip(str((three / "history.csv").relative_to(here.result)))
-    done = verify(here.project, "--share", "0.05")
+    here.truncate("search/bracket-0/best.pt")
+    done = verify(here.project, "--share", "1")
     assert done.returncode == 1, done.stdout + done.stderr
     named = [
         *("test/metrics.json:", "best/model.pt:", "predictions/new.npy.npy:"),
-        *("search/learning_curves.svg:", "identity/plan.json:"),
+        *("search/learning_curves.svg:", "identity/plan.json:", "search/bracket-0/best.pt: not a"),
         *(f"{folder}/{first}:", f"{folder}/{last}:"),
         *(f"{one.name}/at-1.pt:", f"{two.name}: holds", f"{three.name}/history.csv:"),
     ]
