@@ -94,6 +94,9 @@ fuzz: $(VENV)/.dev ## random inputs and damaged files, much longer than in `test
 bench: $(VENV)/.bench ## measure beside other tools, into benchmarks/RESULTS.md (BENCH=train for one)
 	@$(RUN) benchmarks/all.py $(BENCH) $(ARGS)
 
+published: $(VENV)/.run ## run the published tasks, into examples/RESULTS.md (TASK=splice_sites for one)
+	@$(RUN) examples/published.py $(TASK) $(ARGS)
+
 watch: $(VENV)/.run ## follow a running search (RESULT=results/conv_seq_classifier)
 	@$(RUN) -c 'import sys; from dlutil_core.cli.commands import main; sys.exit(main())' watch "$(RESULT)"
 
@@ -122,7 +125,7 @@ help: ## show this list
 	@echo; echo "PYTHON=python3.12 chooses an interpreter, PIP_ARGS='...' is passed to pip install."
 
 .PHONY: demo test check lint format test-promises soak oracle test-cluster test-browser test-docs test-install \
-  test-bench docs site fuzz bench watch install constraints clean distclean help FORCE
+  test-bench docs site fuzz bench published watch install constraints clean distclean help FORCE
 
 # -- how .venv comes about -------------------------------------------------------------------------
 

@@ -22,7 +22,10 @@ PAGES = [
     *sorted(ROOT.glob("docs/*.md")),
     *sorted(ROOT.glob("examples/**/README.md")),
     *(ROOT / n for n in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/RESULTS.md")),
+    ROOT / "examples" / "RESULTS.md",
 ]
+# The examples that `make site` runs; the published tasks take minutes, and have a page of results.
+WITH_RESULTS = ("conv_seq_classifier", "function_regressor")
 # Markdown's and HTML's links to files, without anchors.
 LINK = re.compile(r"""(?:\]\(|src=")([^)#"\s]+)""")
 MERMAID = re.compile(r"```mermaid\n(.*?)```", re.DOTALL)
@@ -51,7 +54,10 @@ def on_config(config: Any) -> Any:
     (pages / "site.css").write_text(STYLE)
     (pages / "reference.md").write_text(_reference())
     for example in sorted(ROOT.glob("examples/*/config.yaml")):
-        _add_results(example, pages)
+        page = pages / example.parent.relative_to(ROOT) / "README.md"
+        if example.parent.name in WITH_RESULTS:
+            _add_results(example, page)
+        _add_files(example.parent, page)
     return config
 
 
@@ -88,19 +94,23 @@ def _reference() -> str:
     return text
 
 
-def _add_results(example: Path, pages: Path) -> None:
-    """Puts an example's files, its metrics and its report below its page."""
+def _add_results(example: Path, page: Path) -> None:
+    """Puts an example's metrics and its report below its page."""
     result = ROOT / yaml.safe_load(example.read_text())["result"]
     report, metrics = result / "report.html", result / "test" / "metrics.json"
     if not (report.is_file() and metrics.is_file()):
         raise SystemExit(f"error: {report} is not there; `make site` makes the examples' results")
-    page = pages / example.parent.relative_to(ROOT) / "README.md"
     shutil.copyfile(report, page.parent / "report.html")
     numbers = json.loads(metrics.read_text())
     rows = [f"| {k} | {v:.4g} |" for k, v in numbers.items() if isinstance(v, float | int)]
     with page.open("a") as file:
         file.write("\n## What came out\n\n[The report of this run](report.html)\n\n")
         file.write("\n".join(["| test | value |", "| --- | --- |", *rows]) + "\n")
+
+
+def _add_files(example: Path, page: Path) -> None:
+    """Puts an example's config and definition below its page."""
+    with page.open("a") as file:
         for name, language in (("config.yaml", "yaml"), ("def.py", "python")):
-            content = (example.parent / name).read_text()
+            content = (example / name).read_text()
             file.write(f"\n## {name}\n\n```{language}\n{content.rstrip()}\n```\n")
