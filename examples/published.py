@@ -23,9 +23,10 @@ HEAD = """\
 # Published tasks
 
 Written by `make published`: what dlutil reaches by a search, by the authors' own split, beside what
-was published. The search sees training and validation alone. Intervals are 95 % of the mean over
-seeds, by Student's t ([docs/repeat.md](../docs/repeat.md)). A load above the number of cores says
-that others used them too; the processor time says what the task itself needs.
+was published. The search sees training and validation alone; how its space was chosen, with which
+scores in view, stands in each task's README. Intervals are 95 % of the mean over seeds, by
+Student's t ([docs/repeat.md](../docs/repeat.md)). A load above the number of cores says that others
+used them too; the processor time says what the task itself needs.
 
 """
 

@@ -29,6 +29,7 @@ GOALS = {
     "checkpoints": "training by bracket jobs, times by hand",
     "stream": "streamed, of the speed in memory",
     "preprocess": "dlutil's speed, times dictionary",
+    "variants": "dlutil's peak memory, MiB",
     "quality": "staged's reward above that of Optuna, TPE, mean, interval above",
 }
 
