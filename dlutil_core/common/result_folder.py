@@ -148,6 +148,11 @@ def member_name(fold: int, seed: int) -> str:
     return f"fold-{fold}/seed-{seed}"
 
 
+def member_training(name: str) -> str:
+    """The step that trains a member, by its name."""
+    return f"{MEMBERS}/{name}/model"
+
+
 def member_of(folder: PurePath) -> str:
     """The name of the member whose folder this is; empty where it is no member's."""
     *_, above, fold, seed = ("", "", "", *folder.parts)

@@ -47,7 +47,7 @@ class Member:
     @property
     def training_step(self) -> str:
         """The step that trains it."""
-        return f"{names.MEMBERS}/{self.name}/model"
+        return names.member_training(self.name)
 
     @property
     def test_step(self) -> str:

@@ -52,7 +52,7 @@ def run_arguments(run: RunConfig, stage: str, fold: int = 0, trials: str = "") -
         if run.search["epoch_timeout"] is not None:
             given["epoch-timeout"] = run.search["epoch_timeout"]
         if values["tensorboard"]:
-            given["tensorboard"] = f"{run.result}/tensorboard"
+            given["tensorboard"] = f"{run.result}/{result_folder.TENSORBOARD}"
     words = [f"--{name}={value}" for name, value in given.items()]
     words += [f"--env={name}" for name in sorted(values["env"])]
     for part in ("train", "test") if stage == "baseline" else (stage,):

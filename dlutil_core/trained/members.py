@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from dlutil_core.common import result_folder as names
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_csv
 from dlutil_core.common.hashes import read_manifest, sha256_file
+from dlutil_core.common.identity import Identity, identity_path
 
 BEST_ALONE = "best"
 """Chosen in place of a member: the best model of the search, as if there were no others."""
@@ -56,7 +58,8 @@ def members_of(result: Path) -> list[str]:
 def _check(result: Path, there: list[str]) -> None:
     """Refuse members of a search that was replaced.
 
-    The first one is the search's best model, and the manifest lists all of one search.
+    The first one is the search's best model, and the manifest lists all of one search; before there
+    is one, each member's identity tells of which best model it was made.
     """
     models = [f"{names.MEMBERS}/{name}/{names.MEMBER_MODEL}" for name in there]
     found = {
@@ -65,8 +68,15 @@ def _check(result: Path, there: list[str]) -> None:
         if (result / name).is_file()
     }
     manifest = result / names.MANIFEST
-    listed = read_manifest(manifest) if manifest.is_file() else found
-    replaced = any(listed.get(name, sha256) != sha256 for name, sha256 in found.items())
+    if manifest.is_file():
+        told: list[Mapping[str, str | None]] = [read_manifest(manifest)]
+    else:
+        steps = map(names.member_training, there)
+        made = [Identity.read(identity_path(result, step)) for step in steps]
+        told = [{**one.inputs, **one.outputs} for one in made if one is not None]
+    replaced = any(
+        one.get(name, sha256) != sha256 for one in told for name, sha256 in found.items()
+    )
     if replaced or found.get(models[0]) != found[names.BEST_MODEL]:
         raise UserError(
             f"{result}: its members are not of the search that it holds; run it to the end, or "

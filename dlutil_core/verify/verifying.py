@@ -15,7 +15,7 @@ from typing import Any
 from dlutil_core.common.errors import UserError
 from dlutil_core.common.files import read_json
 from dlutil_core.common.logs import ERROR_PREFIX
-from dlutil_core.job.threads import thread_variables
+from dlutil_core.job.variables import job_variables
 from dlutil_core.run.arguments import run_arguments
 from dlutil_core.run.config import workflow_folder
 from dlutil_core.verify.claims import Claims
@@ -127,8 +127,7 @@ def _retrained(
     command += [f"--trials={memos}", f"--of={claims.result}", f"--scratch={scratch}"]
     command += [f"--share={share}", f"--cores={cores}", f"--out={out}"]
     command += [] if seed is None else [f"--choice={seed}"]
-    environment = dict(os.environ, PYTHONHASHSEED="0", PYTHONUTF8="1")
-    environment |= thread_variables(again.run.search["threads_per_trial"])
+    environment = os.environ | job_variables(again.run.search["threads_per_trial"])
     done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         lines = done.stderr.splitlines()

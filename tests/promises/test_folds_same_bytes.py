@@ -94,6 +94,17 @@ def test_no_chromosome_is_in_two_sets_and_each_record_is_tested_once(folded: Pro
     assert not (data / "train.h5").exists()
 
 
+def test_a_chosen_member_is_explained_on_the_part_of_its_fold(
+    folded: Project, tmp_path: Path
+) -> None:
+    copied = folded.copy(tmp_path / "copied")
+    for member, fold in (("fold-2/seed-1", 2), ("best", 0)):
+        copied.configure(explain={"enabled": True, "member": member})
+        output = copied.succeed("--dry-run", "--printshellcmds").output
+        (command,) = [line for line in output.splitlines() if "/attribute.py" in line]
+        assert f"--data=data/fold-{fold} " in command
+
+
 def test_a_member_is_tested_on_the_part_of_its_fold(folded: Project) -> None:
     records = raw(folded)
     losses = set()

@@ -55,6 +55,17 @@ def fasta(path: Path, records: list[str], start: str = "r") -> None:
     path.write_text("".join(f">{start}{k}\n{text}\n" for k, text in enumerate(records)))
 
 
+SMALL: dict[str, Any] = {
+    "definition": "def.py",
+    "data": "data",
+    "result": "out",
+    "device": "cpu",
+    "seed": 5,
+    "evaluate": False,
+}
+"""What the configs of these small projects begin with."""
+
+
 def made(folder: Path, definition: str, predicted: str, **preprocess: Any) -> Project:
     """A project that is trained for an epoch, and has predicted `predicted` (below its folder)."""
     split = {"by": "fraction", "valid": 0.3}
@@ -62,13 +73,8 @@ def made(folder: Path, definition: str, predicted: str, **preprocess: Any) -> Pr
     project = Project(folder)
     (folder / "def.py").write_text(definition)
     project.configure(
-        definition="def.py",
-        data="data",
-        result="out",
-        device="cpu",
-        seed=5,
+        **SMALL,
         batch_size=10,
-        evaluate=False,
         search={"method": "fixed", "max_epochs": 1, "config": {"lr": 0.1}, "jobs": "bracket"},
         predict=["new.h5"],
         preprocess={key: value for key, value in given.items() if value is not None},

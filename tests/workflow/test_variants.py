@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pysam
 import pytest
-from encoded import CLASSES, HEAD
+from encoded import CLASSES, HEAD, SMALL
 from support import Project
 
 import dlutil_core
@@ -134,13 +134,8 @@ def made(folder: Path) -> Project:
     (folder / "def.py").write_text(definition)
     project = Project(folder)
     project.configure(
-        definition="def.py",
-        data="data",
-        result="out",
-        device="cpu",
-        seed=5,
+        **SMALL,
         batch_size=20,
-        evaluate=False,
         search={"method": "fixed", "max_epochs": 12, "config": {"lr": 0.02}, "jobs": "bracket"},
         repeat={"seeds": 2},
         variants={"gwas": {"vcf": "gwas.vcf", "genome": "genome.fa"}},

@@ -16,7 +16,7 @@ from dlutil_core.common import result_folder
 from dlutil_core.common.files import sentence_of
 from dlutil_core.common.hash_memory import HashMemory
 from dlutil_core.common.shown_text import shown
-from dlutil_core.job.threads import thread_variables
+from dlutil_core.job.variables import job_variables
 from dlutil_core.preprocess import parts as data_parts
 from dlutil_core.preprocess import kept_encoding, section
 from dlutil_core.run import arguments, result_files
@@ -95,8 +95,8 @@ if not (ROOT / "dlutil_core").is_dir():
     IMPORTED_FROM = linked_alone(ROOT, Path(".snakemake/dlutil")) if DEPLOYED else None
 if IMPORTED_FROM:
     PYTHON = f"PYTHONPATH={shlex.quote(str(IMPORTED_FROM))}${{PYTHONPATH:+:$PYTHONPATH}} {PYTHON}"
-THREADS = " ".join(f"{n}={value}" for n, value in thread_variables(SIZES.trial_threads).items())
-PYTHON = f"PYTHONHASHSEED=0 PYTHONUTF8=1 {THREADS} {PYTHON}"
+VARIABLES = " ".join(f"{n}={value}" for n, value in job_variables(SIZES.trial_threads).items())
+PYTHON = f"{VARIABLES} {PYTHON}"
 SCRIPTS = shlex.quote(str(ROOT / "scripts"))
 # What `--sdm conda` makes for the jobs; PYTHONPATH brings dlutil itself.
 ENVIRONMENT = str(ROOT / "workflow" / "envs" / "dlutil.yaml")

@@ -29,7 +29,6 @@ search: {{max_epochs: 27}} # more epochs later train only what is missing
 predict: [test.h5]
 
 """
-SETS = ("train", "valid", "test")
 
 
 def add_parser(commands: Any) -> None:

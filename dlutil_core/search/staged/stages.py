@@ -7,9 +7,8 @@ The closest precedent is Brandt, Wever, Bengs, Hüllermeier (2023): Iterative De
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from dlutil_core.search.outcome import Scored, promoted, ranked
 from dlutil_core.search.plan import (
     MODEL,
     STAGED,
@@ -86,22 +85,6 @@ def _dearest(slots: Sequence[int], costs: Sequence[int], left: int) -> int:
     return 0
 
 
-def planned_budgets(stages: Iterable[tuple[Bracket, Sequence[Sequence[int]]]]) -> dict[int, int]:
-    """How many epochs the plan has given each trial so far.
-
-    Parameters
-    ----------
-    stages
-        Ended stages, each with the trials of each of its rungs.
-    """
-    budgets: dict[int, int] = {}
-    for stage, rungs in stages:
-        for rung, trials in zip(stage.rungs, rungs, strict=False):
-            for trial in trials:
-                budgets[trial] = max(rung.budget, budgets.get(trial, 0))
-    return budgets
-
-
 def candidates(stage: Bracket, rung: int, budgets: dict[int, int]) -> list[int]:
     """The trials of stages before that compete for the promotions of a stage's rung.
 
@@ -111,14 +94,3 @@ def candidates(stage: Bracket, rung: int, budgets: dict[int, int]) -> list[int]:
         return []
     least, below = stage.rungs[rung].budget, stage.rungs[rung + 1].budget
     return sorted(trial for trial, budget in budgets.items() if least <= budget < below)
-
-
-def promotions(
-    stage: Bracket, rung: int, own: Iterable[Scored], earlier: Iterable[Scored]
-) -> list[int]:
-    """Who goes on from a stage's rung: the best of its own trials and of `candidates`.
-
-    Scores are those at the rung's budget; ties go to the lower number, and a failed trial fills no
-    slot.
-    """
-    return promoted(ranked([*own, *earlier]), stage.slots_after(rung))

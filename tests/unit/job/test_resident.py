@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from support import REPOSITORY
 
-from dlutil_core.job.threads import thread_variables
+from dlutil_core.job.variables import job_variables
 
-THREADS = " ".join(f"{name}={value}" for name, value in thread_variables(1).items())
-PYTHON = f"PYTHONHASHSEED=0 PYTHONUTF8=1 {THREADS} PYTHONPATH={REPOSITORY} {sys.executable} -P"
+VARIABLES = " ".join(f"{name}={value}" for name, value in job_variables(1).items())
+PYTHON = f"{VARIABLES} PYTHONPATH={REPOSITORY} {sys.executable} -P"
 
 # Stands for Snakemake: starts a resident, and jobs one after the other.
 RUN = f'''

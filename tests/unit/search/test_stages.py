@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from dlutil_core.common.errors import UserError
-from dlutil_core.search.plan import hyperband
-from dlutil_core.search.staged.stages import candidates, planned_budgets, promotions, staged
+from dlutil_core.search.outcome import promoted, ranked
+from dlutil_core.search.plan import Bracket, hyperband
+from dlutil_core.search.staged.stages import candidates, staged
 
 STAGES = [[1], [6, 2], [20, 10, 3], [72, 36, 12, 4], [244, 124, 41, 15, 4]]
 EPOCHS = [1, 10, 58, 288, 1224]
@@ -51,12 +52,21 @@ def test_any_search_spends_what_hyperband_spends_and_no_more(eta: int) -> None:
         assert made.brackets[-1].rungs[-1].budget == max_epochs
 
 
+def planned_budgets(ended: list[tuple[Bracket, list[list[int]]]]) -> dict[int, int]:
+    """How many epochs the plan gave each trial: those of its last rung in any stage."""
+    budgets: dict[int, int] = {}
+    for stage, rungs in ended:
+        for rung, trials in zip(stage.rungs, rungs, strict=False):
+            budgets |= {j: max(rung.budget, budgets.get(j, 0)) for j in trials}
+    return budgets
+
+
 @pytest.mark.parametrize("eta", [2, 3, 4, 7])
 def test_there_are_trials_enough_for_every_slot(eta: int) -> None:
     for max_epochs in range(1, 200):
-        ended: list[tuple[object, list[list[int]]]] = []
+        ended: list[tuple[Bracket, list[list[int]]]] = []
         for stage in staged(max_epochs, eta).brackets:
-            budgets = planned_budgets(ended)  # type: ignore[arg-type]
+            budgets = planned_budgets(ended)
             running, rungs = list(stage.trials), []
             for rung, planned in enumerate(stage.rungs):
                 assert len(running) == planned.trials
@@ -64,7 +74,7 @@ def test_there_are_trials_enough_for_every_slot(eta: int) -> None:
                 own = [Found(trial, 1.0) for trial in running]
                 earlier = [Found(trial, 1.0) for trial in candidates(stage, rung, budgets)]
                 assert not {f.trial for f in own} & {f.trial for f in earlier}
-                running = promotions(stage, rung, own, earlier)
+                running = promoted(ranked([*own, *earlier]), stage.slots_after(rung))
             ended.append((stage, rungs))
 
 
@@ -76,7 +86,7 @@ def test_trials_of_stages_before_compete_where_they_stopped() -> None:
     assert candidates(stages[2], 2, budgets) == []
     own = [Found(7, 0.5), Found(8, None), Found(9, 0.1)]
     earlier = [Found(0, 0.5), Found(2, 0.7)]
-    assert promotions(stages[2], 1, own, earlier) == [2, 0, 7]
+    assert promoted(ranked([*own, *earlier]), stages[2].slots_after(1)) == [2, 0, 7]
 
 
 @pytest.mark.parametrize("wrong", [(0, 3), (9, 1), (2.5, 3), (True, 3)])
